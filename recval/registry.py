@@ -1,0 +1,59 @@
+"""Named plug-ins: a name in a recipe resolves here, and never through a dotted path read from a file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from importlib.metadata import entry_points
+from typing import Generic, TypeVar
+
+from recval.errors import ConfigError, unknown
+
+Plugin = TypeVar("Plugin")
+
+
+class Registry(Generic[Plugin]):
+    """The plug-ins of one kind, by name.
+
+    Besides what is registered in this process, every installed package may offer plug-ins through the entry
+    point group `recval.<kind>s`; they are loaded when first named.
+
+    Args:
+        kind: what is registered, in words of an error message ("metric").
+    """
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self._plugins: dict[str, Plugin] = {}
+
+    def register(self, name: str) -> Callable[[Plugin], Plugin]:
+        """Return a decorator that registers its argument under `name`.
+
+        Raises:
+            ConfigError: the name is already taken.
+        """
+
+        def add(plugin: Plugin) -> Plugin:
+            if name in self._plugins:
+                raise ConfigError(f"the {self.kind} {name!r} is registered already")
+            self._plugins[name] = plugin
+            return plugin
+
+        return add
+
+    def __getitem__(self, name: str) -> Plugin:
+        if name not in self._plugins:
+            for entry_point in entry_points(group=self._group, name=name):
+                self._plugins[name] = entry_point.load()
+        if name not in self._plugins:
+            raise ConfigError(unknown(self.kind, name, self))
+        return self._plugins[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in set(self)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted(set(self._plugins) | set(entry_points(group=self._group).names)))
+
+    @property
+    def _group(self) -> str:
+        return f"recval.{self.kind}s"
