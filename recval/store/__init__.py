@@ -1,0 +1,1 @@
+"""What is kept on disk, and how: safetensors, Parquet and JSON, whole or absent."""

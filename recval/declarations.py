@@ -1,0 +1,181 @@
+"""Declarations: YAML files that are validated against a schema, with errors that name the file, the line and the key.
+
+recval ships model cards, data-set cards and recipes; `shipped(kind)` finds them in the wheel or in the source tree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import UnionType
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from recval.errors import ConfigError, nearest, unknown
+
+Kind = Literal["models", "datasets", "configs"]
+Key = str | int
+
+
+class Declaration(BaseModel):
+    """Base of every schema: immutable, and a key that it does not know is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+Schema = TypeVar("Schema", bound=BaseModel)
+
+
+def shipped(kind: Kind) -> dict[str, Path]:
+    """Return the files of the declarations that come with recval, by name."""
+    package = Path(__file__).parent
+    in_wheel = package / "declared" / kind
+    folder = in_wheel if in_wheel.is_dir() else package.parent / kind
+    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+
+
+def find(kind: Kind, name: str | Path) -> Path:
+    """Return the file of a declaration that is named or given by its path (`*.yaml`, `*.yml`).
+
+    Raises:
+        ConfigError: there is no such file, or no declaration of that name.
+    """
+    if str(name).endswith((".yaml", ".yml")):
+        if not Path(name).is_file():
+            raise ConfigError(f"there is no file {name}")
+        return Path(name)
+    known = shipped(kind)
+    if str(name) not in known:
+        raise ConfigError(unknown(kind.removesuffix("s").replace("dataset", "data set"), name, known))
+    return known[str(name)]
+
+
+def read(path: Path, schema: type[Schema], overrides: Mapping[str, object] | None = None) -> Schema:
+    """Read a YAML file into `schema`.
+
+    Args:
+        path: the file.
+        schema: what it must hold.
+        overrides: values that replace those of the file, by dotted key (`training.epochs`).
+
+    Raises:
+        ConfigError: the file cannot be read, is not YAML, or does not fit; the message names the line and the key.
+    """
+    try:
+        text = path.read_text(encoding="utf8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}") from None
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        values = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        raise ConfigError(f"{path}{line}: not valid YAML: {getattr(error, 'problem', None) or error}") from None
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path}: expected keys and values, found {'nothing' if values is None else repr(values)}")
+    for key, value in (overrides or {}).items():
+        _assign(values, key.split("."), value)
+    return validate(values, schema, source=path, node=node)
+
+
+def validate(
+    values: Mapping[str, object], schema: type[Schema], *, source: object = None, node: yaml.Node | None = None
+) -> Schema:
+    """Return `values` as `schema`.
+
+    Raises:
+        ConfigError: a value does not fit; one line that names the key, what was found and what is allowed.
+    """
+    try:
+        return schema.model_validate(values)
+    except ValidationError as error:
+        first, *others = error.errors()
+        more = f" (and {len(others)} more)" if others else ""
+        raise ConfigError(f"{_place(source, node, first['loc'])}{_explain(first, schema)}{more}") from None
+
+
+def _assign(values: dict[str, Any], path: Sequence[str], value: object) -> None:
+    for position, part in enumerate(path[:-1]):
+        below = values.setdefault(part, {})
+        if not isinstance(below, dict):
+            raise ConfigError(f"{'.'.join(path)}: {'.'.join(path[: position + 1])} holds no keys, but {below!r}")
+        values = below
+    values[path[-1]] = value
+
+
+def _place(source: object, node: yaml.Node | None, location: tuple[Key, ...]) -> str:
+    if source is None:
+        return ""
+    line = _line(node, location)
+    return f"{source}, line {line}: " if line else f"{source}: "
+
+
+def _line(node: yaml.Node | None, location: tuple[Key, ...]) -> int | None:
+    """Return the line of the deepest part of `location` that stands in the file."""
+    line = None
+    for part in location:
+        if isinstance(node, yaml.MappingNode):
+            for key, value in node.value:
+                if key.value == str(part):
+                    node, line = value, key.start_mark.line + 1
+                    break
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+            line = node.start_mark.line + 1
+    return line
+
+
+def _explain(error: Any, schema: type[BaseModel]) -> str:
+    location = tuple(part for part in error["loc"])
+    key = ".".join(str(part) for part in location) or "the whole"
+    kind = error["type"]
+    if kind == "extra_forbidden":
+        allowed = sorted(_fields_at(schema, location[:-1]))
+        return f"unknown key {key!r}{nearest(str(location[-1]), allowed)} (allowed: {', '.join(allowed)})"
+    if kind == "missing":
+        return f"the key {key!r} is missing"
+    if kind in ("union_tag_invalid", "union_tag_not_found"):
+        allowed = [name.strip(" '") for name in error["ctx"].get("expected_tags", "").split(",")]
+        found = error["ctx"].get("tag")
+        if found is None:
+            return f"{key}: the key {error['ctx']['discriminator']} is missing"
+        return f"{key}: {unknown('kind', found, allowed)}"
+    if kind == "literal_error":
+        allowed = [name.strip(" '") for name in error["ctx"]["expected"].replace(" or ", ", ").split(",")]
+        return f"{key}: {unknown('value', error['input'], allowed)}"
+    message = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    found = "" if isinstance(error["input"], dict | list) else f". Got {error['input']!r} instead"
+    return f"{key}: {message}{found}"
+
+
+def _fields_at(schema: type[BaseModel], location: tuple[Key, ...]) -> set[str]:
+    """Return the keys that are allowed at `location`, over all alternatives of a union."""
+    schemas: set[type[BaseModel]] = {schema}
+    for part in location:
+        if isinstance(part, int):
+            continue
+        below = {
+            candidate
+            for current in schemas
+            if part in current.model_fields
+            for candidate in _schemas_in(current.model_fields[part].annotation)
+        }
+        # A location within a tagged union also names the tag that was chosen.
+        tagged = {
+            candidate
+            for candidate in schemas
+            if "kind" in candidate.model_fields and candidate.model_fields["kind"].default == part
+        }
+        schemas = below or tagged or schemas
+    return {name for candidate in schemas for name in candidate.model_fields}
+
+
+def _schemas_in(annotation: Any) -> set[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return {annotation}
+    if get_origin(annotation) in (Union, UnionType, Annotated, list, tuple, dict):
+        return {found for argument in get_args(annotation) for found in _schemas_in(argument)}
+    return set()

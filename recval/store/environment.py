@@ -1,0 +1,42 @@
+"""The environment of a run: what one must know to repeat it, and what belongs into a bug report."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from importlib.metadata import PackageNotFoundError, version
+
+PACKAGES = (
+    "recval",
+    "torch",
+    "torch-geometric",
+    "recbole",
+    "numpy",
+    "scipy",
+    "pandas",
+    "pyarrow",
+    "gymnasium",
+    "pydantic",
+    "safetensors",
+    "plotly",
+)
+
+
+def environment() -> dict[str, object]:
+    """Return the versions of Python and of the packages that results depend on, and the kind of machine."""
+    return {
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.release()}",
+        "machine": platform.machine(),
+        "cores": len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count(),
+        "threads": os.environ.get("OMP_NUM_THREADS", "default"),
+        "packages": {name: _version(name) for name in PACKAGES},
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

@@ -1,0 +1,117 @@
+"""Files that are either whole or absent: each is written under a temporary name in its folder, then renamed.
+
+Tensors are kept as safetensors, tables as Parquet, everything else as JSON or text. Nothing is pickled.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from recval.errors import RunError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@contextmanager
+def replacing(path: str | Path) -> Iterator[Path]:
+    """Give a temporary path to write to; it becomes `path` when the block ends well, and vanishes otherwise.
+
+    Raises:
+        RunError: the folder cannot be made or written.
+    """
+    path = Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    except OSError as error:
+        raise RunError(f"{path} cannot be written: {error.strerror}") from None
+    os.close(descriptor)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    except OSError as error:
+        raise RunError(f"{path} cannot be written: {error.strerror or error}") from None
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write a text file (UTF-8)."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf8")
+
+
+def write_json(path: str | Path, value: object) -> None:
+    """Write a value as JSON, indented, with its keys in their order."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def write_table(path: str | Path, table: pa.Table) -> None:
+    """Write a table as Parquet; the same table gives the same bytes."""
+    with replacing(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd")
+
+
+def write_tensors(path: str | Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> None:
+    """Write named tensors as safetensors, with a header of text entries."""
+    from safetensors.torch import save_file
+
+    with replacing(path) as temporary:
+        save_file({name: tensor.detach().contiguous().cpu() for name, tensor in tensors.items()}, temporary, metadata)
+
+
+def read_json(path: str | Path) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        RunError: the file is missing or damaged.
+    """
+    try:
+        return json.loads(Path(path).read_text(encoding="utf8"))
+    except FileNotFoundError:
+        raise RunError(f"there is no file {path}") from None
+    except ValueError as error:
+        raise RunError(f"{path} is not valid JSON: {error}") from None
+
+
+def read_table(path: str | Path) -> pa.Table:
+    """Read a Parquet file.
+
+    Raises:
+        RunError: the file is missing or damaged.
+    """
+    if not Path(path).is_file():
+        raise RunError(f"there is no file {path}")
+    try:
+        return pq.read_table(path)
+    except pa.ArrowInvalid as error:
+        raise RunError(f"{path} is not a Parquet file: {' '.join(str(error).split())}") from None
+
+
+def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Read a safetensors file: its tensors, and the text entries of its header.
+
+    Raises:
+        RunError: the file is missing or damaged.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+    except FileNotFoundError:
+        raise RunError(f"there is no file {path}") from None
+    except SafetensorError as error:
+        raise RunError(f"{path} is not a safetensors file: {error}") from None
