@@ -31,6 +31,10 @@ class Batch:
     def __getitem__(self, index: slice | Tensor) -> Batch:
         return Batch(self.row[index], self.user[index], self.item[index], self.negative[index])
 
+    def to(self, device: torch.device | str) -> Batch:
+        """Return the batch on a device."""
+        return Batch(self.row.to(device), self.user.to(device), self.item.to(device), self.negative.to(device))
+
 
 class Backbone(torch.nn.Module, ABC):
     """A recommender that can be trained on weighted samples and ranks all items for a user."""

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.queues import SimpleQueue
 from typing import Any, Protocol
 
@@ -34,15 +35,29 @@ class Executor(Protocol):
         """Yield (position, result) of each task in the order of completion."""
 
 
+@dataclass(frozen=True)
 class Serial:
-    """Runs the tasks one after the other in this process."""
+    """Runs the tasks one after the other in this process.
+
+    Attributes:
+        threads: threads to compute with; None leaves torch's setting alone.
+    """
+
+    threads: int | None = None
 
     def map(
         self, function: Function, tasks: Sequence[Any], shared: Any, on_progress: OnProgress
     ) -> Iterator[tuple[int, Any]]:
         """Yield (position, result) of each task, in order."""
-        for position, task in enumerate(tasks):
-            yield position, function(shared, task, lambda fraction, position=position: on_progress(position, fraction))
+        import torch
+
+        before = torch.get_num_threads()
+        torch.set_num_threads(self.threads or before)
+        try:
+            for position, task in enumerate(tasks):
+                yield position, function(shared, task, partial(on_progress, position))
+        finally:
+            torch.set_num_threads(before)
 
 
 @dataclass(frozen=True)
@@ -83,10 +98,13 @@ class Processes:
 
 
 def local_executor(workers: int | None = None) -> Executor:
-    """Return an executor with the given number of workers, by default one for each core of this machine."""
+    """Return an executor with the given number of workers, by default one for each core of this machine.
+
+    Each task computes with one thread, so that the results do not depend on the number of workers.
+    """
     if workers is None:
         workers = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
-    return Serial() if workers <= 1 else Processes(workers)
+    return Serial(threads=1) if workers <= 1 else Processes(workers)
 
 
 def _completed(

@@ -1,0 +1,53 @@
+"""Callbacks: what may look into training, and change what each sample weighs.
+
+A valuator that works inside training is one. Every hook does nothing by default.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor
+
+from recval.backbones import Batch
+
+if TYPE_CHECKING:
+    from recval.training.loop import Loop
+
+
+class Callback:
+    """Hooks into the training loop, in the order in which they are called."""
+
+    def before_fit(self, loop: Loop) -> None:
+        """Called once, with the loop that will train; `loop.backbone`, `loop.split` and `loop.seed` are set."""
+
+    def before_epoch(self, epoch: int) -> None:
+        """Called before epoch `epoch` (from 0); randomness of the epoch is to be derived from the seed and it."""
+
+    def weigh(self, batch: Batch, losses: Tensor) -> Tensor | None:
+        """Return the weight of each sample, shape [B], without a graph; None for equal weights.
+
+        Args:
+            batch: the samples.
+            losses: the loss of each sample, shape [B], attached to the backbone's parameters.
+        """
+        return None
+
+    def after_step(self) -> None:
+        """Called after the parameters changed."""
+
+    def after_epoch(self, epoch: int) -> None:
+        """Called after the last step of epoch `epoch`."""
+
+    def after_validation(self, epoch: int, metrics: dict[str, float]) -> None:
+        """Called with the validation metrics, unrounded."""
+
+    def after_fit(self) -> None:
+        """Called once at the end, with the parameters of the best epoch restored."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what a resumed training needs: nested dictionaries of tensors, numbers and text."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore what `state_dict` returned; called after `before_fit`."""

@@ -1,0 +1,181 @@
+"""The training loop: samples in, weighted steps, validation, early stopping, checkpoints that resume bit for bit.
+
+All randomness of epoch `e` derives from the seed and `e`. A checkpoint therefore holds no generator: training that
+was interrupted and resumed ends with the same parameters as training that was not.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from recval.backbones import Backbone, Batch
+from recval.data import Split
+from recval.engine.executor import Report
+from recval.errors import ModelError
+from recval.ranking import Evaluator, ItemSets, parse
+from recval.rng import isolated, torch_generator
+from recval.store.state import load_optimizer_state, optimizer_state, read_state, write_state
+from recval.training.callback import Callback
+from recval.training.sampling import TripletSampler
+from recval.training.settings import Training
+
+
+@dataclass
+class Progress:
+    """How far training is: all that the loop itself must remember between epochs.
+
+    Attributes:
+        epoch: epochs completed.
+        best_epoch: the epoch (from 1) with the best validation metric, 0 before the first validation.
+        best_score: its metric, negated where lower is better.
+        stale: validations since then.
+        history: one entry an epoch: epoch, loss, and the validation metric where there was one.
+    """
+
+    epoch: int = 0
+    best_epoch: int = 0
+    best_score: float = -math.inf
+    stale: int = 0
+    history: list[dict[str, float]] = field(default_factory=list)
+
+
+class Loop:
+    """Trains a backbone on the training part of a split, and keeps the parameters of the best validation.
+
+    Args:
+        backbone: what to train; it is moved to the device of the settings.
+        split: what to train on, and what to validate on. The test part is not looked at.
+        settings: how to train.
+        callbacks: what looks on and weighs; the weights of several callbacks multiply.
+        seed: all randomness derives from it.
+    """
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        split: Split,
+        settings: Training,
+        *,
+        callbacks: Sequence[Callback] = (),
+        seed: int = 0,
+    ) -> None:
+        self.backbone = backbone.to(settings.device)
+        self.split = split
+        self.settings = settings
+        self.callbacks = tuple(callbacks)
+        self.seed = seed
+        self.progress = Progress()
+        self.sampler = TripletSampler(split.train, settings.device)
+        self.optimizer = torch.optim.Adam(
+            backbone.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+        )
+        self._validate = Evaluator(split.valid, ItemSets.of(split.train), [settings.monitor], device=settings.device)
+        self._sign = -1.0 if parse(settings.monitor)[0].lower_is_better else 1.0
+        self._best: dict[str, torch.Tensor] = {}
+
+    def fit(self, checkpoint: Path | None = None, report: Report = lambda fraction: None) -> Progress:
+        """Train until the last epoch or until patience ends, and restore the best parameters.
+
+        Args:
+            checkpoint: the file that training continues from if it exists, and that is written after each validation.
+            report: called with the share of epochs that are done.
+
+        Raises:
+            ModelError: the loss or a score is no longer a finite number.
+        """
+        for callback in self.callbacks:
+            callback.before_fit(self)
+        if checkpoint is not None and checkpoint.exists():
+            self._load(checkpoint)
+        while self.progress.epoch < self.settings.epochs and self.progress.stale < self.settings.patience:
+            validated = self._run_epoch(self.progress.epoch)
+            if checkpoint is not None and validated:
+                self._save(checkpoint)
+            report(self.progress.epoch / self.settings.epochs)
+        if self._best:
+            self.backbone.load_state_dict(self._best)
+        self.backbone.eval()
+        for callback in self.callbacks:
+            callback.after_fit()
+        return self.progress
+
+    def _run_epoch(self, epoch: int) -> bool:
+        """Train one epoch and return whether it ended with a validation."""
+        for callback in self.callbacks:
+            callback.before_epoch(epoch)
+        self.backbone.train()
+        generator = torch_generator(self.seed, "epoch", epoch, device=self.sampler.user.device)
+        total = torch.zeros((), dtype=torch.float64, device=self.sampler.user.device)
+        with isolated(self.seed, "epoch", epoch):
+            for batch in self.sampler.epoch(self.settings.batch_size, generator):
+                total += self._step(batch)
+        loss = float(total) / len(self.sampler.user)
+        if not math.isfinite(loss):
+            raise ModelError(
+                f"the training loss became {loss} in epoch {epoch + 1}; lower the learning rate "
+                f"(now {self.settings.learning_rate:g})"
+            )
+        for callback in self.callbacks:
+            callback.after_epoch(epoch)
+        self.progress.epoch = epoch + 1
+        self.progress.history.append({"epoch": epoch + 1, "loss": loss})
+        last = self.progress.epoch == self.settings.epochs
+        if not last and self.progress.epoch % self.settings.validate_every:
+            return False
+        self._run_validation(epoch)
+        return True
+
+    def _step(self, batch: Batch) -> torch.Tensor:
+        """Take one step and return the sum of the unweighted losses."""
+        losses = self.backbone.loss_per_sample(batch)
+        weighted = losses
+        for callback in self.callbacks:
+            weights = callback.weigh(batch, losses)
+            weighted = weighted if weights is None else weighted * weights
+        self.optimizer.zero_grad(set_to_none=True)
+        weighted.mean().backward()
+        self.optimizer.step()
+        for callback in self.callbacks:
+            callback.after_step()
+        return losses.detach().sum()
+
+    def _run_validation(self, epoch: int) -> None:
+        self.backbone.eval()
+        metrics = self._validate(self.backbone.score).means
+        self.progress.history[-1].update(metrics)
+        score = self._sign * metrics[self.settings.monitor]
+        if score > self.progress.best_score:
+            self.progress.best_score, self.progress.best_epoch, self.progress.stale = score, epoch + 1, 0
+            self._best = {name: tensor.clone() for name, tensor in self.backbone.state_dict().items()}
+        else:
+            self.progress.stale += 1
+        for callback in self.callbacks:
+            callback.after_validation(epoch, metrics)
+
+    def _save(self, path: Path) -> None:
+        progress: dict[str, Any] = dict(vars(self.progress))
+        write_state(
+            path,
+            {
+                "progress": progress,
+                "model": dict(self.backbone.state_dict()),
+                "best": self._best,
+                "optimizer": optimizer_state(self.optimizer),
+                "callbacks": [callback.state_dict() for callback in self.callbacks],
+            },
+        )
+
+    def _load(self, path: Path) -> None:
+        state = read_state(path)
+        self.progress = Progress(**state["progress"])
+        self.backbone.load_state_dict(state["model"])
+        self._best = state["best"]
+        load_optimizer_state(self.optimizer, state["optimizer"])
+        for callback, saved in zip(self.callbacks, state["callbacks"], strict=True):
+            callback.load_state_dict(saved)

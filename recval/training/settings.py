@@ -1,0 +1,31 @@
+"""How a backbone is trained."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from recval.declarations import Declaration
+
+
+class Training(Declaration):
+    """The settings of the training loop.
+
+    Attributes:
+        epochs: the largest number of passes over the training interactions.
+        batch_size: samples a step.
+        learning_rate: Adam's step size.
+        weight_decay: Adam's L2 penalty on all parameters.
+        monitor: the validation metric that early stopping and the choice of the best epoch go by.
+        validate_every: epochs between validations.
+        patience: validations without an improvement after which training stops.
+        device: where to compute ("cpu", "cuda", "cuda:1").
+    """
+
+    epochs: int = Field(200, ge=1)
+    batch_size: int = Field(2048, ge=1)
+    learning_rate: float = Field(1e-3, gt=0)
+    weight_decay: float = Field(0.0, ge=0)
+    monitor: str = "ndcg@10"
+    validate_every: int = Field(1, ge=1)
+    patience: int = Field(10, ge=1)
+    device: str = "cpu"

@@ -1,0 +1,199 @@
+"""DVR: values of training samples, learnt while training, and training on what the samples are worth.
+
+Source: Jia et al., "Beyond Models! Explainable Data Valuation and Metric Adaption for Recommendation", SDM 2025
+(arXiv 2502.08685). A valuator gives each sample of a batch its Shapley value phi; samples are weighted, or selected,
+by sigma((phi - mean phi) / temperature) scaled to mean 1; the valuator learns from what that does to a reward measured
+on validation data. The test part of the split is never looked at.
+
+How the valuator learns depends on the reward:
+
+- A ranking metric has no gradient. Every `interval` steps one batch is *selected* at random by the policy
+  (a_m ~ Bernoulli(p_m)), and the change of the metric over that step is the reward r of the policy gradient
+  -(r - b) mean_m log pi(a_m). The worth v(selected) is fitted to the standardised reward, which gives the values their
+  unit: standard deviations of a step's reward.
+- A differentiable reward gives every sample of that batch its own signal, the exact one-step meta-gradient
+  g_m = dM/dw_m, standardised within the batch. The values are fitted to g, and weights that raise the reward are
+  reinforced by -mean_m g_m w_m.
+
+How to choose: a differentiable reward learns from B signals a look instead of one, so it is the default. When not to
+use: the values are those of a learned game (see `recval.valuation.harsanyi`) about training with this backbone; for
+values of a data set by retraining use coalition games.
+
+Differences from the paper and its code: `docs/dvr.md`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import reduce
+from operator import add
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+from torch import Tensor
+
+from recval.adapter.meta_gradient import reward_gains, step_sizes
+from recval.adapter.observation import observe
+from recval.adapter.rewards import RankingReward, differentiable_reward, is_differentiable
+from recval.backbones import Batch
+from recval.declarations import validate
+from recval.errors import ConfigError
+from recval.rng import RandomSource, seed_of, torch_generator
+from recval.training import Callback, Loop
+from recval.valuation.dvr_settings import DVRSettings
+from recval.valuation.learner import ValuatorLearner
+from recval.valuation.values import Values
+
+
+class DVR(Callback):
+    """Values samples and weighs them, in recval's loop or in one's own.
+
+    In recval's loop it is a callback. In one's own loop::
+
+        valuator = DVR(reward="ndcg@10", rng=0)
+        weights = valuator.weigh(features, losses)   # features [B, F] of any kind; losses [B], unreduced
+        (weights * losses).mean().backward()
+        valuator.reward(metric)                      # whenever the metric is known
+
+    Args:
+        rng: all randomness derives from it; in recval's loop, from the loop's seed instead.
+        **settings: see `DVRSettings`.
+
+    Attributes:
+        settings: the settings.
+        values: after training in recval's loop, the values of the training interactions.
+
+    Raises:
+        ConfigError: a setting is unknown or out of its range.
+    """
+
+    def __init__(self, *, rng: RandomSource = 0, **settings: Any) -> None:
+        self.settings = validate(settings, DVRSettings)
+        self.values: Values | None = None
+        self._differentiable = is_differentiable(self.settings.reward)
+        self._seed = seed_of(rng)
+        self._learner: ValuatorLearner | None = None
+        self._loop: Loop | None = None
+        self._steps = 0
+        self._metric: float | None = None
+        self._looking = False
+
+    def before_fit(self, loop: Loop) -> None:
+        """Prepare the reward, and the valuator for the loop's backbone."""
+        self._loop, self._seed = loop, loop.seed
+        device = loop.settings.device
+        if self._differentiable:
+            self._gain = differentiable_reward(
+                self.settings.reward, loop.split, users=self.settings.users, device=device
+            )
+        else:
+            self._measure = RankingReward(
+                self.settings.reward, loop.split, users=self.settings.users, seed=loop.seed, device=device
+            )
+        one = loop.sampler.triplets(torch.zeros(1, dtype=torch.long, device=device), torch_generator(0, device=device))
+        width = loop.backbone.embeddings(one).shape[1] + 1
+        self._learner = ValuatorLearner(width, self.settings, loop.seed, device)
+
+    def weigh(self, batch: Batch | Tensor, losses: Tensor) -> Tensor:
+        """Return the weight of each sample, mean 1, shape [B], without a graph.
+
+        Args:
+            batch: in recval's loop, the samples; in one's own, features of the samples, shape [B, F].
+            losses: the loss of each sample, shape [B].
+
+        Raises:
+            ConfigError: the reward needs the loop's validation data, and this is not recval's loop.
+        """
+        observations = self._observe(batch, losses)
+        look = self._steps % self.settings.interval == 0
+        self._steps += 1
+        if not look:
+            return self.learner.weights(observations)
+        if self._differentiable:
+            self.learner.learn(observations, self._gains(losses))
+            return self.learner.weights(observations)
+        if self._loop is not None:
+            self._metric, self._looking = self._measure(self._loop.backbone), True
+        return self.learner.select(observations)
+
+    def after_step(self) -> None:
+        """Reward the selection of the step, if it was one that the valuator learns from."""
+        if self._looking:
+            self._looking = False
+            self.reward(self._measure(self._loop.backbone))
+
+    def reward(self, metric: float) -> None:
+        """Learn from the change of a metric since the last call; higher is better.
+
+        In one's own loop, call it whenever the metric is known. The first call only sets the level.
+        """
+        if self._metric is not None:
+            self.learner.credit(metric - self._metric)
+        self._metric = metric
+
+    def after_fit(self) -> None:
+        """Value the training interactions with the trained backbone and valuator."""
+        self.values = reduce(add, (self._estimate(draw) for draw in range(self.settings.draws)))
+
+    @property
+    def learner(self) -> ValuatorLearner:
+        """The valuator and how it learns; there is one from the first batch on.
+
+        Raises:
+            ConfigError: nothing has been weighed yet.
+        """
+        if self._learner is None:
+            raise ConfigError("the valuator has not seen a batch yet; call weigh first")
+        return self._learner
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that weighing and learning depend on."""
+        return {"steps": self._steps, "metric": self._metric, "learner": self.learner.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore what `state_dict` returned."""
+        self._steps, self._metric = state["steps"], state["metric"]
+        self.learner.load_state_dict(state["learner"])
+
+    def _observe(self, batch: Batch | Tensor, losses: Tensor) -> Tensor:
+        if isinstance(batch, Batch):
+            if self._loop is None:
+                raise ConfigError("outside recval's loop, weigh takes the samples' features, a tensor [B, F]")
+            return observe(self._loop.backbone, batch, losses)
+        if self._differentiable:
+            raise ConfigError(
+                f"the reward {self.settings.reward!r} is computed on the validation data of recval's loop; "
+                "in your own loop name a metric that you report, such as reward='ndcg@10'"
+            )
+        observations = torch.cat([batch.detach(), losses.detach().unsqueeze(1)], dim=1)
+        if self._learner is None:
+            self._learner = ValuatorLearner(observations.shape[1], self.settings, self._seed, losses.device)
+        return observations
+
+    def _gains(self, losses: Tensor) -> Tensor:
+        optimizer = self._loop.optimizer
+        parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+        reward = self._gain(self._loop.backbone, self.learner.generator)
+        return reward_gains(losses, reward, parameters, step_sizes(optimizer))
+
+    @torch.no_grad()
+    def _estimate(self, draw: int) -> Values:
+        """Return one estimate of each training interaction's value, with fresh batches and negatives."""
+        train = self._loop.split.train
+        value, alone = np.empty(len(train)), np.empty(len(train))
+        for rows, shares in self._shares(draw):
+            value[rows], alone[rows] = shares.sum(axis=1), shares[:, 0]
+        ids = {"user": train.users.ids.take(train.table["user"]), "item": train.items.ids.take(train.table["item"])}
+        players = pa.table({**ids, "alone": alone})
+        return Values.from_estimates(players, value[None])
+
+    def _shares(self, draw: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield the rows of each batch of an epoch, and their values by order of coalition, shape [B, K]."""
+        loop, valuator = self._loop, self.learner.valuator
+        generator = torch_generator(self._seed, "values", draw, device=loop.sampler.user.device)
+        for batch in loop.sampler.epoch(loop.settings.batch_size, generator):
+            observations = observe(loop.backbone, batch, loop.backbone.loss_per_sample(batch))
+            shares = valuator.game.values_by_order(valuator.encode(observations))
+            yield batch.row.cpu().numpy(), shares.double().cpu().numpy()

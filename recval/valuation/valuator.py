@@ -1,0 +1,70 @@
+"""The valuator network: from what is observed of a sample to its Shapley value in the batch.
+
+The sample encoder is that of DVR (arXiv 2502.08685): h = tanh(W3 tanh(W2 tanh(W1 s))), the last layer without a bias.
+An absent sample is h = 0, so presence masks h, not s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from recval.valuation.harsanyi import HarsanyiESP
+
+
+class Valuator(nn.Module):
+    """A sample encoder followed by the order-independent Harsanyi valuator; both are trained.
+
+    Args:
+        observation: length of an observation.
+        hidden: widths of the encoder's hidden layers.
+        features: length of the encoded sample.
+        channels: see `HarsanyiESP`.
+        order: see `HarsanyiESP`.
+    """
+
+    def __init__(
+        self,
+        observation: int,
+        hidden: Sequence[int] = (64, 32),
+        features: int = 10,
+        channels: int = 16,
+        order: int = 2,
+    ) -> None:
+        super().__init__()
+        widths = [observation, *hidden]
+        layers: list[nn.Module] = []
+        for wide, narrow in zip(widths, widths[1:], strict=False):
+            layers += [nn.Linear(wide, narrow), nn.Tanh()]
+        self.encoder = nn.Sequential(*layers, nn.Linear(widths[-1], features, bias=False), nn.Tanh())
+        self.game = HarsanyiESP(features, channels, order)
+        for layer in self.encoder:
+            if isinstance(layer, nn.Linear):
+                nn.init.xavier_uniform_(layer.weight)
+
+    def encode(self, observations: Tensor) -> Tensor:
+        """Return the encoded samples, shape [B, features]."""
+        return self.encoder(observations)
+
+    def forward(self, observations: Tensor) -> Tensor:
+        """Return the Shapley value of each sample in the batch, shape [B]."""
+        return self.game.values(self.encode(observations))
+
+
+def selection_probabilities(values: Tensor, temperature: float) -> Tensor:
+    """Return the probability that each sample is selected, in [0.05, 0.95], shape [B].
+
+    p_m = sigmoid((phi_m - mean phi) / temperature), clipped.
+    """
+    return torch.sigmoid((values - values.mean()) / temperature).clamp(0.05, 0.95)
+
+
+def mean_one(weights: Tensor) -> Tensor:
+    """Return the weights scaled to mean 1, so that weighting does not change the learning rate.
+
+    Weights that are all 0 become all 1.
+    """
+    mean = weights.mean()
+    return torch.where(mean > 0, weights / mean, torch.ones_like(weights))

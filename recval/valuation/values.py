@@ -1,0 +1,137 @@
+"""Values: what a valuator found each player to be worth, and how sure it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+
+from recval.errors import DataError
+from recval.store.files import read_table, write_table
+
+Floats = npt.NDArray[np.float64]
+_COLUMNS = ("value", "standard_error", "count", "rank")
+
+
+@dataclass(frozen=True, eq=False)
+class Values:
+    """The values of players; for recommenders, usually the training interactions.
+
+    Attributes:
+        players: who is valued, one row a player: the columns that identify it (`user`, `item`), and what explains
+            its value, if the valuator says.
+        value: the mean of the estimates, shape [n].
+        variance: the sample variance of the estimates, shape [n]; 0 where there is one.
+        count: the number of estimates, at least 1, shape [n].
+    """
+
+    players: pa.Table
+    value: Floats
+    variance: Floats
+    count: npt.NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        lengths = {self.players.num_rows, len(self.value), len(self.variance), len(self.count)}
+        if len(lengths) > 1:
+            raise DataError(f"players, values, variances and counts must be of one length, got {sorted(lengths)}")
+
+    @classmethod
+    def from_estimates(cls, players: pa.Table, estimates: npt.ArrayLike) -> Values:
+        """Return the values from several estimates of each, shape [estimates, n]."""
+        draws = np.asarray(estimates, np.float64)
+        variance = draws.var(axis=0, ddof=1) if len(draws) > 1 else np.zeros(draws.shape[1])
+        return cls(players, draws.mean(axis=0), variance, np.full(draws.shape[1], len(draws)))
+
+    def __len__(self) -> int:
+        return len(self.value)
+
+    def __add__(self, other: Values) -> Values:
+        """Return the values over the estimates of both.
+
+        Raises:
+            DataError: the players differ.
+        """
+        self._check_same_players(other)
+        count = self.count + other.count
+        shift = other.value - self.value
+        squares = (
+            self.variance * (self.count - 1)
+            + other.variance * (other.count - 1)
+            + shift**2 * self.count * other.count / count
+        )
+        value = self.value + shift * other.count / count
+        return Values(self.players, value, squares / np.maximum(count - 1, 1), count)
+
+    @classmethod
+    def mean_of(cls, runs: Sequence[Values]) -> Values:
+        """Return the mean over runs, each run one estimate: its standard error is that of repeating the run.
+
+        Raises:
+            DataError: there are no runs, or their players differ.
+        """
+        if not runs:
+            raise DataError("there are no values to take the mean of")
+        for run in runs[1:]:
+            runs[0]._check_same_players(run)
+        return cls.from_estimates(runs[0].players, np.stack([run.value for run in runs]))
+
+    @cached_property
+    def standard_error(self) -> Floats:
+        """The standard error of each value, shape [n]; infinite where there is one estimate."""
+        return np.where(self.count > 1, np.sqrt(self.variance / self.count), np.inf)
+
+    @cached_property
+    def rank(self) -> npt.NDArray[np.int64]:
+        """The rank of each player: 1 is the most valuable; equal values in the order of the players."""
+        rank = np.empty(len(self), np.int64)
+        rank[self.order()] = np.arange(1, len(self) + 1)
+        return rank
+
+    def order(self) -> npt.NDArray[np.intp]:
+        """Return the positions of the players from the most to the least valuable."""
+        return np.argsort(-self.value, kind="stable")
+
+    def to_table(self) -> pa.Table:
+        """Return one row a player: its columns, then value, standard_error, count and rank."""
+        found = (self.value, self.standard_error, self.count, self.rank)
+        table = self.players
+        for name, column in zip(_COLUMNS, found, strict=True):
+            table = table.append_column(name, pa.array(column))
+        return table
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return `to_table` as a DataFrame."""
+        return self.to_table().to_pandas()
+
+    def save(self, path: str | Path) -> None:
+        """Write the values as Parquet."""
+        write_table(path, self.to_table())
+
+    @classmethod
+    def read(cls, path: str | Path) -> Values:
+        """Read values that `save` wrote.
+
+        Raises:
+            RunError: the file is missing or damaged.
+            DataError: the file holds no values.
+        """
+        table = read_table(path)
+        missing = [name for name in _COLUMNS if name not in table.column_names]
+        if missing:
+            raise DataError(f"{path} holds no values: the column {missing[0]!r} is missing")
+        value, error, count, _ = (table[name].to_numpy() for name in _COLUMNS)
+        variance = np.where(count > 1, error, 0.0) ** 2 * count
+        return cls(table.drop_columns(list(_COLUMNS)), value, variance, count)
+
+    def _check_same_players(self, other: Values) -> None:
+        identity = [name for name in ("user", "item") if name in self.players.column_names]
+        if identity != [name for name in ("user", "item") if name in other.players.column_names] or any(
+            not self.players[name].equals(other.players[name]) for name in identity
+        ):
+            raise DataError("values of different players cannot be combined")
