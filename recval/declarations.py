@@ -5,6 +5,7 @@ recval ships model cards, data-set cards and recipes; `shipped(kind)` finds them
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import UnionType
@@ -14,9 +15,9 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from recval.errors import ConfigError, nearest, unknown
+from recval.yaml_file import Key, line_of, parse
 
 Kind = Literal["models", "datasets", "configs"]
-Key = str | int
 
 
 class Declaration(BaseModel):
@@ -63,19 +64,11 @@ def read(path: Path, schema: type[Schema], overrides: Mapping[str, object] | Non
     Raises:
         ConfigError: the file cannot be read, is not YAML, or does not fit; the message names the line and the key.
     """
-    try:
-        text = path.read_text(encoding="utf8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read: {error}") from None
-    try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        values = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f", line {mark.line + 1}" if mark else ""
-        raise ConfigError(f"{path}{line}: not valid YAML: {getattr(error, 'problem', None) or error}") from None
+    node, values = parse(path)
     if not isinstance(values, dict):
-        raise ConfigError(f"{path}: expected keys and values, found {'nothing' if values is None else repr(values)}")
+        raise ConfigError(
+            f"{path}: expected keys and values, found {'nothing' if values is None else reprlib.repr(values)}"
+        )
     for key, value in (overrides or {}).items():
         _assign(values, key.split("."), value)
     return validate(values, schema, source=path, node=node)
@@ -94,7 +87,8 @@ def validate(
     except ValidationError as error:
         first, *others = error.errors()
         more = f" (and {len(others)} more)" if others else ""
-        raise ConfigError(f"{_place(source, node, first['loc'])}{_explain(first, schema)}{more}") from None
+        keys = _keys(values, first)
+        raise ConfigError(f"{_place(source, node, keys)}{_explain(first, keys, schema)}{more}") from None
 
 
 def _assign(values: dict[str, Any], path: Sequence[str], value: object) -> None:
@@ -106,49 +100,50 @@ def _assign(values: dict[str, Any], path: Sequence[str], value: object) -> None:
     values[path[-1]] = value
 
 
-def _place(source: object, node: yaml.Node | None, location: tuple[Key, ...]) -> str:
+def _keys(values: Any, error: Any) -> tuple[Key, ...]:
+    """Return where an error lies by keys and positions alone; pydantic's location also names members of unions."""
+    keys: list[Key] = []
+    for part in error["loc"]:
+        in_list = isinstance(values, list | tuple) and isinstance(part, int) and part < len(values)
+        if in_list or (isinstance(values, Mapping) and part in values):
+            keys.append(part)
+            values = values[part]
+    if error["type"] == "missing":
+        keys.append(error["loc"][-1])
+    if error["type"].startswith("union_tag"):
+        keys.append(error["ctx"]["discriminator"].strip("'"))
+    return tuple(keys)
+
+
+def _place(source: object, node: yaml.Node | None, keys: tuple[Key, ...]) -> str:
     if source is None:
         return ""
-    line = _line(node, location)
+    line = line_of(node, keys)
     return f"{source}, line {line}: " if line else f"{source}: "
 
 
-def _line(node: yaml.Node | None, location: tuple[Key, ...]) -> int | None:
-    """Return the line of the deepest part of `location` that stands in the file."""
-    line = None
-    for part in location:
-        if isinstance(node, yaml.MappingNode):
-            for key, value in node.value:
-                if key.value == str(part):
-                    node, line = value, key.start_mark.line + 1
-                    break
-        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
-            node = node.value[part]
-            line = node.start_mark.line + 1
-    return line
-
-
-def _explain(error: Any, schema: type[BaseModel]) -> str:
-    location = tuple(part for part in error["loc"])
-    key = ".".join(str(part) for part in location) or "the whole"
+def _explain(error: Any, keys: tuple[Key, ...], schema: type[BaseModel]) -> str:
+    location = error["loc"]
+    key = ".".join(map(str, keys)) if keys else "the whole"
     kind = error["type"]
     if kind == "extra_forbidden":
         allowed = sorted(_fields_at(schema, location[:-1]))
         return f"unknown key {key!r}{nearest(str(location[-1]), allowed)} (allowed: {', '.join(allowed)})"
-    if kind == "missing":
+    if kind in ("missing", "union_tag_not_found"):
         return f"the key {key!r} is missing"
-    if kind in ("union_tag_invalid", "union_tag_not_found"):
-        allowed = [name.strip(" '") for name in error["ctx"].get("expected_tags", "").split(",")]
-        found = error["ctx"].get("tag")
-        if found is None:
-            return f"{key}: the key {error['ctx']['discriminator']} is missing"
-        return f"{key}: {unknown('kind', found, allowed)}"
+    if kind == "union_tag_invalid":
+        return f"{key}: {unknown('value', error['ctx']['tag'], _listed(error['ctx']['expected_tags']))}"
     if kind == "literal_error":
-        allowed = [name.strip(" '") for name in error["ctx"]["expected"].replace(" or ", ", ").split(",")]
-        return f"{key}: {unknown('value', error['input'], allowed)}"
+        what = "key" if location[-1] == "[key]" else "value"
+        return f"{key}: {unknown(what, error['input'], _listed(error['ctx']['expected']))}"
     message = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
     found = "" if isinstance(error["input"], dict | list) else f". Got {error['input']!r} instead"
     return f"{key}: {message}{found}"
+
+
+def _listed(names: str) -> list[str]:
+    """Return the names in a list such as "'csv', 'parquet' or 'atomic'"."""
+    return [name.strip(" '") for name in names.replace(" or ", ", ").split(",")]
 
 
 def _fields_at(schema: type[BaseModel], location: tuple[Key, ...]) -> set[str]:
@@ -167,7 +162,7 @@ def _fields_at(schema: type[BaseModel], location: tuple[Key, ...]) -> set[str]:
         tagged = {
             candidate
             for candidate in schemas
-            if "kind" in candidate.model_fields and candidate.model_fields["kind"].default == part
+            if "kind" in candidate.model_fields and part in get_args(candidate.model_fields["kind"].annotation)
         }
         schemas = below or tagged or schemas
     return {name for candidate in schemas for name in candidate.model_fields}

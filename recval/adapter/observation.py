@@ -1,25 +1,66 @@
-"""What a valuator sees of a training sample (DVR, arXiv 2502.08685, sample encoder's input).
+"""What a valuator sees of a training sample.
 
-    s_m = [e_u ; e_i ; e_j ; l_m]
-
-The backbone's vectors of the user, the positive and the negative item, and the sample's current loss; detached.
+The paper's sample encoder (DVR, arXiv 2502.08685) is fed s_m = [e_u ; e_i ; e_j ; l_m]: the backbone's vectors of the
+user, the positive and the negative item, and the sample's current loss. Two plain counts may join them: how many
+training interactions the user and the item have. All of it is detached.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Literal, get_args
+
+import numpy as np
 import torch
 from torch import Tensor
 
 from recval.backbones import Backbone, Batch
+from recval.data import Interactions
+from recval.data.interactions import Codes
+
+Input = Literal["user", "item", "negative", "loss", "activity", "popularity"]
+INPUTS: tuple[Input, ...] = get_args(Input)
 
 
-@torch.no_grad()
-def observe(backbone: Backbone, batch: Batch, losses: Tensor) -> Tensor:
-    """Return the observation of each sample, shape [B, F + 1], without a graph.
+class Observer:
+    """Observes samples in training.
 
     Args:
         backbone: the model in training.
-        batch: the samples.
-        losses: the loss of each sample, shape [B].
+        train: the training interactions, whose counts are observed.
+        inputs: what to observe: `user`, `item`, `negative` (embeddings), `loss`, `activity` (of the user) and
+            `popularity` (of the positive item); the counts as standardised logarithms.
+        device: where the samples live.
     """
-    return torch.cat([backbone.embeddings(batch), losses.unsqueeze(1)], dim=1)
+
+    def __init__(
+        self, backbone: Backbone, train: Interactions, inputs: Sequence[Input], device: torch.device | str = "cpu"
+    ) -> None:
+        self.inputs = tuple(inputs)
+        self._backbone = backbone
+        self._activity = _standardised_log(train.user_counts(), train.user).to(device)
+        self._popularity = _standardised_log(train.item_counts(), train.item).to(device)
+
+    @torch.no_grad()
+    def __call__(self, batch: Batch, losses: Tensor) -> Tensor:
+        """Return the observation of each sample, shape [B, F], without a graph.
+
+        Args:
+            batch: the samples.
+            losses: the loss of each sample, shape [B].
+        """
+        columns: dict[str, Tensor] = {
+            "loss": losses.unsqueeze(1),
+            "activity": self._activity[batch.user].unsqueeze(1),
+            "popularity": self._popularity[batch.item].unsqueeze(1),
+        }
+        if not columns.keys() >= set(self.inputs):
+            columns.update(self._backbone.embeddings(batch)._asdict())
+        return torch.cat([columns[name].float() for name in self.inputs], dim=1)
+
+
+def _standardised_log(counts: Codes, codes: Codes) -> Tensor:
+    """Return log(1 + count) of each code, with mean 0 and variance 1 over the interactions."""
+    logs = np.log1p(counts)
+    seen = logs[codes]
+    return torch.from_numpy((logs - seen.mean()) / (seen.std() or 1.0)).float()

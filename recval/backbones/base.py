@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -36,11 +37,32 @@ class Batch:
         return Batch(self.row.to(device), self.user.to(device), self.item.to(device), self.negative.to(device))
 
 
+class Embeddings(NamedTuple):
+    """A model's vectors of each sample; several tables of one kind are concatenated.
+
+    Attributes:
+        user: of the users, shape [B, Fu].
+        item: of the positive items, shape [B, Fi].
+        negative: of the negative items, shape [B, Fi].
+    """
+
+    user: Tensor
+    item: Tensor
+    negative: Tensor
+
+
 class Backbone(torch.nn.Module, ABC):
-    """A recommender that can be trained on weighted samples and ranks all items for a user."""
+    """A recommender that can be trained on weighted samples and ranks all items for a user.
+
+    Attributes:
+        n_users: number of users.
+        n_items: number of items.
+        needs_training: False where the model is complete as it is built (EASE, ItemKNN, Pop).
+    """
 
     n_users: int
     n_items: int
+    needs_training: bool = True
 
     @abstractmethod
     def loss_per_sample(self, batch: Batch) -> Tensor:
@@ -55,5 +77,5 @@ class Backbone(torch.nn.Module, ABC):
         """Return the scores of all items for the users given by code, shape [U, n_items]; higher is better."""
 
     @abstractmethod
-    def embeddings(self, batch: Batch) -> Tensor:
-        """Return the model's vectors of each sample's user, positive and negative item, concatenated: [B, F]."""
+    def embeddings(self, batch: Batch) -> Embeddings:
+        """Return the model's vectors of each sample's user, positive item and negative item."""

@@ -13,10 +13,11 @@ from typing import Literal
 
 from pydantic import Field
 
+from recval.data.columns import Role
 from recval.data.encoding import Duplicates
 from recval.data.filters import filtered
 from recval.data.interactions import Interactions
-from recval.data.readers import ATOMIC_ROLES, from_atomic, from_csv, from_parquet
+from recval.data.readers import from_atomic, from_csv, from_parquet
 from recval.declarations import Declaration, find, read, shipped
 from recval.errors import DataError
 
@@ -25,8 +26,8 @@ class Filters(Declaration):
     """Which interactions count; see `recval.data.filters.filtered`."""
 
     min_rating: float | None = None
-    min_per_user: int = Field(1, ge=1)
-    min_per_item: int = Field(1, ge=1)
+    min_per_user: int = Field(default=1, ge=1)
+    min_per_item: int = Field(default=1, ge=1)
 
 
 class DataSource(Declaration):
@@ -45,8 +46,8 @@ class DataSource(Declaration):
     path: str
     package: str | None = None
     reader: Literal["csv", "parquet", "atomic"] | None = None
-    columns: dict[Literal["user", "item", "rating", "time", "label"], str] = {}
-    separator: str = Field(",", min_length=1, max_length=1)
+    columns: dict[Role, str] = Field(default={})
+    separator: str = Field(default=",", min_length=1, max_length=1)
     duplicates: Duplicates = "error"
     filters: Filters = Filters()
 
@@ -57,7 +58,10 @@ class DataSource(Declaration):
             DataError: the package is not installed.
         """
         if self.package is not None:
-            spec = find_spec(self.package)
+            try:
+                spec = find_spec(self.package)
+            except (ImportError, ValueError):
+                spec = None
             if spec is None or spec.origin is None:
                 raise DataError(f"the data lies in the package {self.package!r}, which is not installed")
             return Path(spec.origin).parent / self.path
@@ -74,7 +78,7 @@ class DataSource(Declaration):
         path = self.location()
         reader = self.reader or _reader_of(path)
         if reader == "atomic":
-            interactions = from_atomic(path, roles={**ATOMIC_ROLES, **self.columns}, duplicates=self.duplicates)
+            interactions = from_atomic(path, roles=self.columns, duplicates=self.duplicates)
         elif reader == "csv":
             interactions = from_csv(path, **self.columns, separator=self.separator, duplicates=self.duplicates)
         else:
@@ -111,7 +115,7 @@ class DatasetCard(Declaration):
     licence: str
     origin: str
     source: DataSource
-    sha256: dict[str, str] = {}
+    sha256: dict[str, str] = Field(default={})
     sizes: Sizes
     item_title: str | None = None
 
@@ -123,20 +127,19 @@ class DatasetCard(Declaration):
         """
         self._verify_files()
         interactions = self.source.load()
-        found = Sizes(
-            users=len(interactions.users), items=len(interactions.items), interactions=len(interactions)
-        )
+        found = Sizes(users=len(interactions.users), items=len(interactions.items), interactions=len(interactions))
         if found != self.sizes:
             raise DataError(f"{self.name}: read {found!r}, but its card says {self.sizes!r}")
         return interactions
 
     def _verify_files(self) -> None:
-        folder = self.source.location()
+        location = self.source.location()
         for name, expected in self.sha256.items():
-            path = folder / name
+            path = location / name if location.is_dir() else location.with_name(name)
             if not path.is_file():
                 raise DataError(f"{self.name}: there is no file {path}; {self.origin}")
-            found = hashlib.sha256(path.read_bytes()).hexdigest()
+            with path.open("rb") as file:
+                found = hashlib.file_digest(file, "sha256").hexdigest()
             if found != expected:
                 raise DataError(f"{path}: its sha256 is {found}, but the card of {self.name} says {expected}")
 

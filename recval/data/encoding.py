@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from recval.data.columns import NUMERIC, Where, checked_ids, checked_numbers
 from recval.data.interactions import Codes, Interactions, Vocabulary
-from recval.errors import DataError
+from recval.errors import ConfigError, DataError, unknown
 
 Duplicates = Literal["error", "first", "last"]
-Where = Callable[[int], str]
-"""Says where a row (counted from 0) stands: "ratings.csv, line 7"."""
-
-NUMERIC = {"rating": pa.float64(), "time": pa.float64(), "label": pa.int64()}
 
 
 def encode(
@@ -38,16 +34,19 @@ def encode(
         item_fields: what is known of the items; ids in the column `item`.
 
     Raises:
+        ConfigError: `duplicates` is not one of its words.
         DataError: no rows; a missing or negative id; a value that is no finite number; a duplicate.
     """
+    if duplicates not in get_args(Duplicates):
+        raise ConfigError(unknown("value of duplicates", duplicates, get_args(Duplicates)))
     if raw.num_rows == 0:
         raise DataError(f"{where(-1)}: no interactions")
     columns = {name: raw[name].combine_chunks() for name in raw.column_names}
     for role in ("user", "item"):
-        columns[role] = _checked_ids(columns[role], role, where)
-    for name, kind in NUMERIC.items():
+        columns[role] = checked_ids(columns[role], role, where)
+    for name in NUMERIC:
         if name in columns:
-            columns[name] = _checked_numbers(columns[name], name, kind, where)
+            columns[name] = checked_numbers(columns[name], name, where)
     users, columns["user"] = _vocabulary(columns["user"], user_fields, "user")
     items, columns["item"] = _vocabulary(columns["item"], item_fields, "item")
     encoded = Interactions(pa.table(columns), users, items)
@@ -81,10 +80,10 @@ def union(first: Vocabulary, *others: Vocabulary) -> Vocabulary:
     described = [vocabulary.fields for vocabulary in (first, *others) if vocabulary.fields is not None]
     if not described:
         return Vocabulary(ids)
-    known = pa.concat_arrays(
-        [vocabulary.ids for vocabulary in (first, *others) if vocabulary.fields is not None]
+    known = pa.concat_arrays([vocabulary.ids for vocabulary in (first, *others) if vocabulary.fields is not None])
+    return Vocabulary(
+        ids, pa.concat_tables(described, promote_options="default").take(pc.index_in(ids, value_set=known))
     )
-    return Vocabulary(ids, pa.concat_tables(described, promote_options="default").take(pc.index_in(ids, value_set=known)))
 
 
 def recode(interactions: Interactions, users: Vocabulary, items: Vocabulary) -> Interactions:
@@ -94,46 +93,6 @@ def recode(interactions: Interactions, users: Vocabulary, items: Vocabulary) -> 
         codes = new.codes(old.ids)[table[role].to_numpy()]
         table = table.set_column(table.column_names.index(role), role, pa.array(codes))
     return Interactions(table, users, items)
-
-
-def _checked_ids(ids: pa.Array, role: str, where: Where) -> pa.Array:
-    if pa.types.is_dictionary(ids.type):
-        ids = ids.dictionary_decode()
-    if pa.types.is_floating(ids.type) and not ids.null_count and pc.all(pc.equal(ids, pc.floor(ids))).as_py():
-        ids = ids.cast(pa.int64())
-    if not (pa.types.is_integer(ids.type) or pa.types.is_string(ids.type) or pa.types.is_large_string(ids.type)):
-        missing = f", {where(_first(pc.is_null(ids, nan_is_null=True)))} has none" if ids.null_count else ""
-        raise DataError(f"{where(-1)}: the {role} ids must be integers or text, found {ids.type}{missing}")
-    ids = ids.cast(pa.int64()) if pa.types.is_integer(ids.type) else ids.cast(pa.string())
-    if ids.null_count:
-        raise DataError(f"{where(_first(pc.is_null(ids)))}: the {role} is missing")
-    if pa.types.is_string(ids.type):
-        if (empty := _first(pc.equal(ids, ""))) is not None:
-            raise DataError(f"{where(empty)}: the {role} is missing")
-        whole = pc.all(pc.match_substring_regex(ids, r"^-?\d+$")).as_py()
-        negative = pc.starts_with(ids, "-") if whole else pa.array([False])
-    else:
-        negative = pc.less(ids, 0)
-    if (row := _first(negative)) is not None:
-        raise DataError(f"{where(row)}: the {role} id {ids[row].as_py()} is negative; ids are 0 or more, or text")
-    return ids
-
-
-def _checked_numbers(values: pa.Array, name: str, kind: pa.DataType, where: Where) -> pa.Array:
-    if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
-        numbers = pc.match_substring_regex(pc.utf8_trim_whitespace(values), r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$")
-        bad = pc.or_kleene(pc.is_null(values), pc.invert(numbers))
-        if (row := _first(bad)) is not None:
-            raise DataError(f"{where(row)}: the {name} must be a number, found {values[row].as_py()!r}")
-        values = pc.utf8_trim_whitespace(values).cast(pa.float64())
-    if not (pa.types.is_integer(values.type) or pa.types.is_floating(values.type) or pa.types.is_boolean(values.type)):
-        raise DataError(f"{where(-1)}: the {name} must be a number, found {values.type}")
-    floats = values.cast(pa.float64(), safe=False)
-    if (row := _first(pc.invert(pc.fill_null(pc.is_finite(floats), False)))) is not None:
-        raise DataError(f"{where(row)}: the {name} must be a finite number, found {values[row].as_py()}")
-    if pa.types.is_integer(kind) and (row := _first(pc.not_equal(floats, pc.floor(floats)))) is not None:
-        raise DataError(f"{where(row)}: the {name} must be a whole number, found {values[row].as_py()}")
-    return floats.cast(kind)
 
 
 def _vocabulary(ids: pa.Array, fields: pa.Table | None, role: str) -> tuple[Vocabulary, pa.Array]:
@@ -151,7 +110,12 @@ def _vocabulary(ids: pa.Array, fields: pa.Table | None, role: str) -> tuple[Voca
 def _aligned(fields: pa.Table | None, ids: pa.Array, role: str) -> pa.Table | None:
     if fields is None:
         return None
-    known = fields[role].combine_chunks().cast(ids.type)
+    try:
+        known = fields[role].combine_chunks().cast(ids.type)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        raise DataError(
+            f"the fields of the {role}s name them by {fields[role].type}, but the interactions by {ids.type}"
+        ) from None
     return fields.drop_columns([role]).take(pc.index_in(ids, value_set=known))
 
 
@@ -176,9 +140,3 @@ def _first_repeat(pairs: Codes, first: npt.NDArray[np.intp]) -> int:
     repeats = np.ones(len(pairs), bool)
     repeats[first] = False
     return int(np.flatnonzero(repeats)[0])
-
-
-def _first(mask: pa.Array) -> int | None:
-    """Return the position of the first true value, or None."""
-    position = pc.index(mask, True).as_py()
-    return None if position < 0 else position

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import islice
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -40,16 +42,20 @@ class Vocabulary:
         """
         found = self.find(ids)
         if (found < 0).any():
-            position = int(np.flatnonzero(found < 0)[0])
-            raise DataError(f"unknown id {_plain(ids[position])!r}: it is not among the {len(self):,} known ones")
+            first = next(islice(ids, int(np.argmax(found < 0)), None))
+            raise DataError(f"unknown id {_plain(first)!r}: it is not among the {len(self):,} known ones")
         return found
 
     def find(self, ids: Sequence[object] | pa.Array) -> Codes:
-        """Return the code of each id, -1 where the id is unknown."""
-        wanted = ids if isinstance(ids, pa.Array | pa.ChunkedArray) else pa.array(list(ids))
+        """Return the code of each id, -1 where the id is unknown.
+
+        Raises:
+            DataError: an id is not of the vocabulary's type, and cannot be read as one.
+        """
         try:
+            wanted = ids if isinstance(ids, pa.Array | pa.ChunkedArray) else pa.array(list(ids))
             found = pc.index_in(wanted.cast(self.ids.type), value_set=self.ids)
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        except (pa.ArrowException, OverflowError) as error:
             raise DataError(f"ids must be of the type {self.ids.type}, as in the data: {error}") from None
         return pc.fill_null(found, -1).to_numpy(zero_copy_only=False).astype(np.int64)
 
@@ -88,7 +94,7 @@ class Interactions:
         """The item's code of each interaction, shape [n]."""
         return self.table["item"].to_numpy()
 
-    def column(self, name: str) -> npt.NDArray[np.generic]:
+    def column(self, name: str) -> npt.NDArray[Any]:
         """Return a column by name.
 
         Raises:
@@ -151,4 +157,6 @@ class Split:
 
 
 def _plain(value: object) -> object:
-    return value.as_py() if isinstance(value, pa.Scalar) else value
+    if isinstance(value, pa.Scalar):
+        return value.as_py()
+    return value.item() if isinstance(value, np.generic) else value

@@ -10,14 +10,23 @@ from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.csv as csv
 import pyarrow.parquet as pq
 
-from recval.data.encoding import Duplicates, Where, encode
+from recval.data.delimited import line_of, read_delimited
+from recval.data.columns import NUMERIC, Role, Where
+from recval.data.encoding import Duplicates, encode
+from recval.data.frames import arrow_table
 from recval.data.interactions import Interactions
-from recval.errors import DataError, nearest
+from recval.errors import ConfigError, DataError, nearest, unknown
 
-ATOMIC_ROLES = {"user": "user_id", "item": "item_id", "rating": "rating", "time": "timestamp", "label": "label"}
+ATOMIC_ROLES: dict[Role, str] = {
+    "user": "user_id",
+    "item": "item_id",
+    "rating": "rating",
+    "time": "timestamp",
+    "label": "label",
+}
+"""The fields that RecBole's atomic files commonly have."""
 
 
 def from_frame(
@@ -39,7 +48,7 @@ def from_frame(
         user: the column of the users' ids (integers from 0, or text).
         item: the column of the items' ids.
         rating: the column of ratings, where there is one.
-        time: the column of times: numbers, or dates (kept as seconds since 1970).
+        time: the column of times: numbers, or dates (kept as seconds since 1970, UTC).
         label: the column of labels (whole numbers).
         user_fields: what is known of users, with their ids in a column named as `user`.
         item_fields: what is known of items, with their ids in a column named as `item`.
@@ -49,9 +58,8 @@ def from_frame(
         DataError: a column is missing, the frame is empty, or a value is bad; the message names the row.
     """
     columns = _named_columns(user, item, rating, time, label)
-    table = pa.Table.from_pandas(_seconds(frame, time), preserve_index=False)
     return encode(
-        _roles(table, columns, "the frame"),
+        _roles(arrow_table(frame, "the frame"), columns, "the frame"),
         lambda row: f"the frame, row {row}" if row >= 0 else "the frame",
         duplicates=duplicates,
         user_fields=_fields(user_fields, user, "user", "user_fields"),
@@ -70,14 +78,15 @@ def from_csv(
     separator: str = ",",
     duplicates: Duplicates = "error",
 ) -> Interactions:
-    """Return the interactions in a CSV file with a header; arguments as in `from_frame`.
+    """Return the interactions in a CSV file with a header; arguments as in `from_frame`, dates as in ISO 8601.
 
     Raises:
         DataError: as in `from_frame`; the message names the line.
     """
     columns = _named_columns(user, item, rating, time, label)
-    table = _read_text(Path(path), separator, dict.fromkeys(columns.values(), pa.string()))
-    return encode(_roles(table, columns, str(path)), _line_of(path), duplicates=duplicates)
+    path = _existing(path)
+    table = read_delimited(path, separator, dict.fromkeys(columns.values(), pa.string()))
+    return encode(_roles(table, columns, str(path)), line_of(path, separator), duplicates=duplicates)
 
 
 def from_parquet(
@@ -98,36 +107,43 @@ def from_parquet(
     columns = _named_columns(user, item, rating, time, label)
     try:
         table = pq.read_table(_existing(path))
-    except pa.ArrowInvalid as error:
-        raise DataError(f"{path} is not a Parquet file: {_one_line(error)}") from None
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"{path} is not a Parquet file: {' '.join(str(error).split())}") from None
     where: Where = lambda row: f"{path}, row {row}" if row >= 0 else str(path)  # noqa: E731
     return encode(_roles(table, columns, str(path)), where, duplicates=duplicates)
 
 
 def from_atomic(
-    folder: str | Path, *, roles: Mapping[str, str] = ATOMIC_ROLES, duplicates: Duplicates = "error"
+    folder: str | Path, *, roles: Mapping[Role, str] | None = None, duplicates: Duplicates = "error"
 ) -> Interactions:
     """Return the interactions in RecBole's atomic files: `NAME.inter` and, where present, `NAME.user`, `NAME.item`.
 
     Args:
         folder: the folder of the files, or the `.inter` file itself.
-        roles: the field that plays each of the roles user, item, rating, time and label; optional ones may be absent.
+        roles: the field that plays a role, where it is not that of `ATOMIC_ROLES`.
         duplicates: as in `from_frame`.
 
     Raises:
+        ConfigError: there is no such role.
         DataError: a file is missing or malformed, or a value is bad; the message names file and line.
     """
+    named = roles or {}
+    for role in named:
+        if role not in ATOMIC_ROLES:
+            raise ConfigError(unknown("role", role, ATOMIC_ROLES))
     path = _inter_file(Path(folder))
     table = _read_atomic(path)
-    needed = {role: field for role, field in roles.items() if role in ("user", "item") or field in table.column_names}
+    free = set(table.column_names) - set(named.values())
+    defaults = {role: field for role, field in ATOMIC_ROLES.items() if role not in NUMERIC or field in free}
+    fields = {**defaults, **named}
     sides = {
-        role: _roles(_read_atomic(side), {role: roles[role]}, str(side))
+        role: _roles(_read_atomic(side), {role: fields[role]}, str(side))
         for role in ("user", "item")
         if (side := path.with_suffix(f".{role}")).exists()
     }
     return encode(
-        _roles(table, needed, str(path)),
-        _line_of(path),
+        _roles(table, fields, str(path)),
+        line_of(path, "\t"),
         duplicates=duplicates,
         user_fields=sides.get("user"),
         item_fields=sides.get("item"),
@@ -147,27 +163,13 @@ def _inter_file(path: Path) -> Path:
 
 def _read_atomic(path: Path) -> pa.Table:
     """Read one atomic file: `name:type` headers; token and sequence fields stay text, float fields become numbers."""
-    with path.open(encoding="utf8") as file:
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
         header = file.readline().rstrip("\r\n").split("\t")
+    table = read_delimited(path, "\t", dict.fromkeys(header, pa.string()))
     malformed = [field for field in header if field.count(":") != 1]
     if malformed:
         raise DataError(f"{path}, line 1: expected fields as name:type, found {malformed[0]!r}")
-    table = _read_text(path, "\t", dict.fromkeys(header, pa.string()))
     return table.rename_columns([field.split(":")[0] for field in header])
-
-
-def _read_text(path: Path, separator: str, types: dict[str, pa.DataType]) -> pa.Table:
-    if _existing(path).stat().st_size == 0:
-        raise DataError(f"{path}: the file is empty")
-    quote = '"' if separator != "\t" else False
-    try:
-        return csv.read_csv(
-            path,
-            parse_options=csv.ParseOptions(delimiter=separator, quote_char=quote),
-            convert_options=csv.ConvertOptions(column_types=types, strings_can_be_null=False),
-        )
-    except pa.ArrowInvalid as error:
-        raise DataError(f"{path}: {_one_line(error)}") from None
 
 
 def _existing(path: str | Path) -> Path:
@@ -176,9 +178,7 @@ def _existing(path: str | Path) -> Path:
     return Path(path)
 
 
-def _named_columns(
-    user: str, item: str, rating: str | None, time: str | None, label: str | None
-) -> dict[str, str]:
+def _named_columns(user: str, item: str, rating: str | None, time: str | None, label: str | None) -> dict[str, str]:
     named = {"user": user, "item": item, "rating": rating, "time": time, "label": label}
     return {role: name for role, name in named.items() if name is not None}
 
@@ -195,6 +195,10 @@ def _roles(table: pa.Table, columns: Mapping[str, str], source: str) -> pa.Table
                 f"{source}: no column {name!r} for the {role}{nearest(name, table.column_names)} (found: {found})"
             )
     role_of = {name: role for role, name in columns.items()}
+    if len(role_of) < len(columns):
+        twice = next(name for name in columns.values() if list(columns.values()).count(name) > 1)
+        roles = " and the ".join(role for role, name in columns.items() if name == twice)
+        raise DataError(f"{source}: the column {twice!r} cannot be the {roles} at once")
     renamed = [role_of.get(name, name) for name in table.column_names]
     if len(set(renamed)) < len(renamed):
         twice = next(name for name in renamed if renamed.count(name) > 1)
@@ -203,23 +207,4 @@ def _roles(table: pa.Table, columns: Mapping[str, str], source: str) -> pa.Table
 
 
 def _fields(frame: pd.DataFrame | None, column: str, role: str, source: str) -> pa.Table | None:
-    if frame is None:
-        return None
-    return _roles(pa.Table.from_pandas(frame, preserve_index=False), {role: column}, source)
-
-
-def _seconds(frame: pd.DataFrame, time: str | None) -> pd.DataFrame:
-    if time in frame.columns and pd.api.types.is_datetime64_any_dtype(frame[time]):
-        since = frame[time] - pd.Timestamp(0, tz=frame[time].dt.tz)
-        return frame.assign(**{time: since.dt.total_seconds()})
-    return frame
-
-
-def _line_of(path: str | Path) -> Where:
-    return lambda row: f"{path}, line {row + 2}" if row >= 0 else str(path)
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
-
-
+    return None if frame is None else _roles(arrow_table(frame, source), {role: column}, source)

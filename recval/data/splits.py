@@ -8,14 +8,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from recval.data.encoding import recode, union
 from recval.data.interactions import Codes, Interactions, Split
-from recval.errors import DataError
+from recval.errors import ConfigError, DataError, unknown
 from recval.rng import RandomSource, numpy_generator, seed_of
 
 Order = Literal["random", "time"]
@@ -43,8 +43,7 @@ def split_by_ratio(
         DataError: the ratios are not shares, or there is no column `time` to order by.
     """
     _check_shares(ratios)
-    counts = interactions.user_counts()
-    train, valid, test = _part_sizes(counts, ratios)
+    train, valid = _part_sizes(interactions.user_counts(), ratios)
     place = _place_within_user(interactions, order, rng)
     user = interactions.user
     part = np.where(place < train[user], 0, np.where(place < (train + valid)[user], 1, 2))
@@ -70,18 +69,16 @@ def leave_one_out(interactions: Interactions, *, order: Order = "time", rng: Ran
     return _parts(interactions, part)
 
 
-def split_by_time(
-    interactions: Interactions, ratios: tuple[float, float, float] = (0.8, 0.1, 0.1)
-) -> Split:
+def split_by_time(interactions: Interactions, ratios: tuple[float, float, float] = (0.8, 0.1, 0.1)) -> Split:
     """Train on what came before a moment, validate up to a second one, test on the rest.
 
     The two moments are the quantiles of time at the given shares; interactions of the same moment stay together.
     Held-out interactions of users without any training interaction are dropped: nothing could be learnt of them.
 
     Raises:
-        DataError: there is no column `time`, or a part has no interactions left.
+        DataError: the ratios are not shares above 0, there is no column `time`, or a part has no interactions left.
     """
-    _check_shares(ratios)
+    _check_shares(ratios, above=0)
     time = interactions.column("time").astype(float)
     valid_from, test_from = np.quantile(time, [ratios[0], ratios[0] + ratios[1]], method="higher")
     part = np.where(time < valid_from, 0, np.where(time < test_from, 1, 2))
@@ -116,7 +113,7 @@ def split_given(train: Interactions, valid: Interactions, test: Interactions) ->
 
 
 def _check_shares(ratios: tuple[float, float, float]) -> None:
-    if min(ratios) < 0 or ratios[0] <= 0 or abs(sum(ratios) - 1) > 1e-9:
+    if not (min(ratios) >= 0 and ratios[0] > 0 and abs(sum(ratios) - 1) <= 1e-9):
         raise DataError(f"ratios must be three shares that sum to 1, the first above 0. Got {ratios} instead")
 
 
@@ -133,19 +130,21 @@ def _check_disjoint(parts: dict[str, Interactions]) -> None:
             )
 
 
-def _part_sizes(counts: Codes, ratios: tuple[float, float, float]) -> tuple[Codes, Codes, Codes]:
-    sizes = [np.floor(ratio * counts + 1e-9).astype(np.int64) for ratio in ratios]
-    sizes[0] = counts - sizes[1] - sizes[2]
-    for part in (2, 1):
-        share = ratios[part] * counts
-        lifted = (share > 0) & (share < 1) & (sizes[0] > 1)
-        sizes[part] += lifted
-        sizes[0] -= lifted
-    return sizes[0], sizes[1], sizes[2]
+def _part_sizes(counts: Codes, ratios: tuple[float, float, float]) -> tuple[Codes, Codes]:
+    """Return how many interactions of each user are trained on, and validated on; the rest is tested on."""
+    valid, test = (np.floor(ratio / sum(ratios) * counts).astype(np.int64) for ratio in ratios[1:])
+    train = counts - valid - test
+    for part, ratio in ((test, ratios[2]), (valid, ratios[1])):
+        lifted = (0 < ratio) & (ratio / sum(ratios) * counts < 1) & (train > 1)
+        part += lifted
+        train -= lifted
+    return train, valid
 
 
 def _place_within_user(interactions: Interactions, order: Order, rng: RandomSource) -> npt.NDArray[np.int64]:
     """Return the position of each interaction among those of its user, from 0."""
+    if order not in get_args(Order):
+        raise ConfigError(unknown("order", order, get_args(Order)))
     if order == "time":
         rank = interactions.column("time")
     else:

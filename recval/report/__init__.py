@@ -1,0 +1,3 @@
+"""The report of a run."""
+from recval.store.run import Run
+def write_report(run: Run) -> None: ...

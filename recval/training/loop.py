@@ -54,6 +54,7 @@ class Loop:
         settings: how to train.
         callbacks: what looks on and weighs; the weights of several callbacks multiply.
         seed: all randomness derives from it.
+        masked: the items that are never recommended in validation; by default those of the training part.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Loop:
         *,
         callbacks: Sequence[Callback] = (),
         seed: int = 0,
+        masked: ItemSets | None = None,
     ) -> None:
         self.backbone = backbone.to(settings.device)
         self.split = split
@@ -75,7 +77,8 @@ class Loop:
         self.optimizer = torch.optim.Adam(
             backbone.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
         )
-        self._validate = Evaluator(split.valid, ItemSets.of(split.train), [settings.monitor], device=settings.device)
+        masked = masked or ItemSets.of(split.train)
+        self._validate = Evaluator(split.valid, masked, [settings.monitor], device=settings.device)
         self._sign = -1.0 if parse(settings.monitor)[0].lower_is_better else 1.0
         self._best: dict[str, torch.Tensor] = {}
 

@@ -12,8 +12,8 @@ How the valuator learns depends on the reward:
   -(r - b) mean_m log pi(a_m). The worth v(selected) is fitted to the standardised reward, which gives the values their
   unit: standard deviations of a step's reward.
 - A differentiable reward gives every sample of that batch its own signal, the exact one-step meta-gradient
-  g_m = dM/dw_m, standardised within the batch. The values are fitted to g, and weights that raise the reward are
-  reinforced by -mean_m g_m w_m.
+  g_m = dM/dw_m, in standard deviations of the batch. The values are fitted to g by least squares: a value is what the
+  sample's weight is expected to do to the reward, given what is observed of the sample.
 
 How to choose: a differentiable reward learns from B signals a look instead of one, so it is the default. When not to
 use: the values are those of a learned game (see `recval.valuation.harsanyi`) about training with this backbone; for
@@ -35,7 +35,7 @@ import torch
 from torch import Tensor
 
 from recval.adapter.meta_gradient import reward_gains, step_sizes
-from recval.adapter.observation import observe
+from recval.adapter.observation import Observer
 from recval.adapter.rewards import RankingReward, differentiable_reward, is_differentiable
 from recval.backbones import Batch
 from recval.declarations import validate
@@ -92,8 +92,9 @@ class DVR(Callback):
             self._measure = RankingReward(
                 self.settings.reward, loop.split, users=self.settings.users, seed=loop.seed, device=device
             )
-        one = loop.sampler.triplets(torch.zeros(1, dtype=torch.long, device=device), torch_generator(0, device=device))
-        width = loop.backbone.embeddings(one).shape[1] + 1
+        self._observer = Observer(loop.backbone, loop.split.train, self.settings.inputs, device)
+        user, item = loop.sampler.user[:1], loop.sampler.item[:1]
+        width = self._observer(Batch(torch.zeros_like(user), user, item, item), torch.zeros(1, device=device)).shape[1]
         self._learner = ValuatorLearner(width, self.settings, loop.seed, device)
 
     def weigh(self, batch: Batch | Tensor, losses: Tensor) -> Tensor:
@@ -161,15 +162,16 @@ class DVR(Callback):
         if isinstance(batch, Batch):
             if self._loop is None:
                 raise ConfigError("outside recval's loop, weigh takes the samples' features, a tensor [B, F]")
-            return observe(self._loop.backbone, batch, losses)
-        if self._differentiable:
+            observations = self._observer(batch, losses)
+        elif self._differentiable:
             raise ConfigError(
                 f"the reward {self.settings.reward!r} is computed on the validation data of recval's loop; "
                 "in your own loop name a metric that you report, such as reward='ndcg@10'"
             )
-        observations = torch.cat([batch.detach(), losses.detach().unsqueeze(1)], dim=1)
+        else:
+            observations = torch.cat([batch.detach(), losses.detach().unsqueeze(1)], dim=1)
         if self._learner is None:
-            self._learner = ValuatorLearner(observations.shape[1], self.settings, self._seed, losses.device)
+            self._learner = ValuatorLearner(observations.shape[1], self.settings, self._seed, observations.device)
         return observations
 
     def _gains(self, losses: Tensor) -> Tensor:
@@ -194,6 +196,6 @@ class DVR(Callback):
         loop, valuator = self._loop, self.learner.valuator
         generator = torch_generator(self._seed, "values", draw, device=loop.sampler.user.device)
         for batch in loop.sampler.epoch(loop.settings.batch_size, generator):
-            observations = observe(loop.backbone, batch, loop.backbone.loss_per_sample(batch))
+            observations = self._observer(batch, loop.backbone.loss_per_sample(batch))
             shares = valuator.game.values_by_order(valuator.encode(observations))
             yield batch.row.cpu().numpy(), shares.double().cpu().numpy()

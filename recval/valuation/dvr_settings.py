@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from recval.adapter.observation import INPUTS, Input
 from recval.declarations import Declaration
 
 
@@ -14,14 +15,16 @@ class DVRSettings(Declaration):
 
     Attributes:
         reward: what training aims at: a ranking metric such as "ndcg@10", or "bpr", or "lambda-ndcg@K".
+        inputs: what the valuator sees of a sample; see `recval.adapter.observation.Observer`.
         action: "weights" trains on all samples by their weights, "selection" on those that are drawn.
+        temperature: how much a difference in value must be to change a weight.
         interval: steps between two looks at the reward; each look is one update of the valuator.
         users: validation users a look.
-        temperature: how much a difference in value must be to change a weight.
         learning_rate: Adam's step size for the valuator.
-        entropy: the weight of the bonus that keeps selection undecided.
-        fit: the weight of fitting the worth, or the values, to the reward.
-        baseline: how many recent rewards make the policy gradient's baseline.
+        averaging: the valuator that weighs is a running mean of the one that learns; its memory, in [0, 1).
+        fit: under a ranking metric, the weight of fitting the worth of a selection to its reward.
+        entropy: under a ranking metric, the weight of the bonus that keeps the selection undecided.
+        baseline: under a ranking metric, how many recent rewards make the baseline.
         hidden: widths of the sample encoder's hidden layers.
         features: length of an encoded sample.
         channels: channels of the Harsanyi valuator.
@@ -29,14 +32,16 @@ class DVRSettings(Declaration):
         draws: estimates of each value, with fresh negatives and batches, after training.
     """
 
-    reward: str = "lambda-ndcg@10"
+    reward: str = "bpr"
+    inputs: tuple[Input, ...] = Field(INPUTS, min_length=1)
     action: Literal["weights", "selection"] = "weights"
+    temperature: float = Field(0.05, gt=0)
     interval: int = Field(10, ge=1)
     users: int = Field(256, ge=1)
-    temperature: float = Field(1.0, gt=0)
-    learning_rate: float = Field(1e-3, gt=0)
-    entropy: float = Field(0.0, ge=0)
+    learning_rate: float = Field(5e-3, gt=0)
+    averaging: float = Field(0.95, ge=0, lt=1)
     fit: float = Field(1.0, ge=0)
+    entropy: float = Field(0.0, ge=0)
     baseline: int = Field(20, ge=1)
     hidden: tuple[int, ...] = (64, 32)
     features: int = Field(10, ge=1)

@@ -1,14 +1,19 @@
-"""How the valuator learns: from the reward of a selection, or from each sample's own gain."""
+"""How the valuator learns: from the reward of a selection, or from each sample's own gain.
+
+Both signals are noisy, and few: one look every so many steps. The valuator that values and weighs is therefore a
+running mean of the one that learns (Polyak and Juditsky, SIAM J. Control Optim. 1992).
+"""
 
 from __future__ import annotations
 
+import copy
 from collections import deque
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from recval.adapter.policy import RewardScale, bernoulli_entropy, policy_gradient_loss
+from recval.adapter.policy import RewardScale, policy_gradient_loss
 from recval.rng import isolated, torch_generator
 from recval.store.state import load_optimizer_state, optimizer_state
 from recval.valuation.dvr_settings import DVRSettings
@@ -26,15 +31,19 @@ class ValuatorLearner:
         settings: the settings of DVR.
         seed: all randomness derives from it.
         device: where the valuator computes.
+
+    Attributes:
+        valuator: the valuator to use, the running mean of the one that learns.
     """
 
     def __init__(self, observation: int, settings: DVRSettings, seed: int, device: torch.device | str) -> None:
         self.settings = settings
         with isolated(seed, "valuator"):
             valuator = Valuator(observation, settings.hidden, settings.features, settings.channels, settings.order)
-        self.valuator = valuator.to(device)
+        self._learning = valuator.to(device)
+        self.valuator = copy.deepcopy(self._learning).requires_grad_(False)
         self.generator = torch_generator(seed, "selection")
-        self._optimizer = torch.optim.Adam(self.valuator.parameters(), lr=settings.learning_rate)
+        self._optimizer = torch.optim.Adam(self._learning.parameters(), lr=settings.learning_rate)
         self._rewards = RewardScale(settings.baseline)
         self._selections: deque[tuple[Tensor, Tensor]] = deque(maxlen=MEMORY)
 
@@ -57,28 +66,24 @@ class ValuatorLearner:
         """Learn from the reward of the selections since the last call: policy gradient, and the fit of their worth."""
         advantage = self._rewards.standardise(reward)
         for observations, selected in self._selections:
-            encoded = self.valuator.encode(observations)
-            probabilities = self._probabilities(self.valuator.game.values(encoded))
+            encoded = self._learning.encode(observations)
+            probabilities = self._probabilities(self._learning.game.values(encoded))
             loss = policy_gradient_loss(probabilities, selected, advantage, self.settings.entropy)
-            worth = self.valuator.game.worth(encoded * selected.unsqueeze(1))
+            worth = self._learning.game.worth(encoded * selected.unsqueeze(1))
             self._step(loss + self.settings.fit * (worth - advantage) ** 2)
         self._selections.clear()
 
     def learn(self, observations: Tensor, gains: Tensor) -> None:
-        """Learn from what each sample's weight would do to the reward, shape [B]; only its pattern matters."""
+        """Fit the values to what each sample's weight would do to the reward, shape [B], in standard deviations."""
         spread = gains.std()
-        if not spread > 0:
-            return
-        signal = (gains - gains.mean()) / spread
-        values = self.valuator(observations)
-        probabilities = self._probabilities(values)
-        loss = -(signal * mean_one(probabilities)).mean() + self.settings.fit * ((values - signal) ** 2).mean()
-        self._step(loss - self.settings.entropy * bernoulli_entropy(probabilities).mean())
+        if spread > 0:
+            self._step(((self._learning(observations) - gains / spread) ** 2).mean())
 
     def state_dict(self) -> dict[str, Any]:
         """Return all that learning depends on."""
         return {
             "valuator": dict(self.valuator.state_dict()),
+            "learning": dict(self._learning.state_dict()),
             "optimizer": optimizer_state(self._optimizer),
             "generator": self.generator.get_state(),
             "rewards": self._rewards.state_dict(),
@@ -88,6 +93,7 @@ class ValuatorLearner:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore what `state_dict` returned."""
         self.valuator.load_state_dict(state["valuator"])
+        self._learning.load_state_dict(state["learning"])
         load_optimizer_state(self._optimizer, state["optimizer"])
         self.generator.set_state(state["generator"])
         self._rewards.load_state_dict(state["rewards"])
@@ -105,3 +111,6 @@ class ValuatorLearner:
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self._optimizer.step()
+        with torch.no_grad():
+            for mean, latest in zip(self.valuator.parameters(), self._learning.parameters(), strict=True):
+                mean.lerp_(latest, 1 - self.settings.averaging)

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from recval.backbones.base import Backbone, Batch
+from recval.backbones.base import Backbone, Batch, Embeddings
 from recval.backbones.recbole.losses import unreduce
 from recval.errors import ModelError
 
@@ -33,6 +33,7 @@ class RecBoleBackbone(Backbone):
         self.model = model
         self.n_users = model.n_users - 1
         self.n_items = model.n_items - 1
+        self.needs_training = model.type.name != "TRADITIONAL"
         self._has_sample_losses = unreduce(model)
         self._pointwise = model.input_type.name == "POINTWISE"
         self._ranks_all_items = not type(model).full_sort_predict.__qualname__.startswith("AbstractRecommender.")
@@ -81,20 +82,20 @@ class RecBoleBackbone(Backbone):
         scores = self.model.full_sort_predict({self.model.USER_ID: users + 1})
         return scores.reshape(len(users), self.n_items + 1)[:, 1:]
 
-    def embeddings(self, batch: Batch) -> Tensor:
-        """Return the rows of all embedding tables for each sample, shape [B, F].
-
-        The order is: the tables of users at the user, those of items at the positive and then at the negative item.
+    def embeddings(self, batch: Batch) -> Embeddings:
+        """Return the rows of the model's embedding tables for each sample.
 
         Raises:
-            ModelError: the model has no table of embeddings for users or items.
+            ModelError: the model has no table of embeddings for users, or none for items.
         """
         user_tables, item_tables = list(self._tables("user")), list(self._tables("item"))
-        vectors = [table(batch.user + 1) for table in user_tables]
-        vectors += [table(items + 1) for items in (batch.item, batch.negative) for table in item_tables]
-        if not vectors:
-            raise ModelError(f"RecBole's {self.name} has no embeddings of users or items")
-        return torch.cat(vectors, dim=1)
+        if not (user_tables and item_tables):
+            raise ModelError(f"RecBole's {self.name} has no embeddings of users and items")
+        return Embeddings(
+            torch.cat([table(batch.user + 1) for table in user_tables], dim=1),
+            torch.cat([table(batch.item + 1) for table in item_tables], dim=1),
+            torch.cat([table(batch.negative + 1) for table in item_tables], dim=1),
+        )
 
     def _rows(self, batch: Batch) -> dict[str, Tensor]:
         """The samples as RecBole's models take them: a column for each field they look up."""

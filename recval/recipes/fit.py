@@ -1,0 +1,131 @@
+"""One training from data to result: split, train, evaluate once on the test part."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from recval.backbones import Backbone
+from recval.backbones.recbole import build
+from recval.data import Interactions, Split, load, split_by_ratio
+from recval.engine.executor import Report
+from recval.ranking import Evaluator, ItemSets, top_k
+from recval.rng import RandomSource, seed_of
+from recval.training import Callback, Loop, Progress, Training
+from recval.valuation import Values
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """What one training gave.
+
+    Attributes:
+        backbone: the model, with the parameters of its best epoch.
+        split: what it was trained, chosen and evaluated on.
+        progress: the course of training.
+        per_user: the test metrics, one row a user, indexed by the user's id.
+        values: the values of the training interactions, if a valuator took part.
+    """
+
+    backbone: Backbone
+    split: Split
+    progress: Progress
+    per_user: pd.DataFrame
+    values: Values | None
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """The means of the test metrics over users, unrounded."""
+        return {str(name): float(values.mean()) for name, values in self.per_user.items()}
+
+    def recommend(
+        self, users: Sequence[object] | None = None, k: int = 10, *, exclude_seen: bool = True
+    ) -> pd.DataFrame:
+        """Return the best items for users, one row a recommendation: user, item, rank (from 1) and score.
+
+        Args:
+            users: the users' own ids; all by default.
+            k: items a user.
+            exclude_seen: leave out what the user has a training or validation interaction with.
+
+        Raises:
+            DataError: a user is unknown.
+        """
+        vocabulary = self.split.users
+        codes = np.arange(len(vocabulary)) if users is None else vocabulary.codes(users)
+        parts = [self.split.train, self.split.valid]
+        seen = ItemSets.of(*(parts if exclude_seen else [parts[0].take(np.arange(0))]))
+        device = next(self.backbone.parameters()).device
+        found = top_k(self.backbone.score, codes, seen, k, device=device)
+        row, place = np.nonzero(found.items >= 0)
+        return pd.DataFrame(
+            {
+                "user": vocabulary.names(codes[row]),
+                "item": self.split.items.names(found.items[row, place]),
+                "rank": place + 1,
+                "score": found.scores[row, place],
+            }
+        )
+
+
+def fit(
+    data: Interactions | Split | str,
+    model: str | Backbone = "BPR",
+    valuator: Callback | None = None,
+    *,
+    parameters: Mapping[str, object] | None = None,
+    training: Training | None = None,
+    metrics: Sequence[str] = ("ndcg@10", "recall@10"),
+    rng: RandomSource = 0,
+    known: Interactions | None = None,
+    checkpoint: str | Path | None = None,
+    report: Report = lambda fraction: None,
+) -> Result:
+    """Train a model, with a valuator or without, and evaluate it once on the test part.
+
+    Args:
+        data: a split; or interactions, or the name of a data set, of which 10 % a user are tested and 10 % validated.
+        model: the name of one of RecBole's general recommenders, or a backbone.
+        valuator: what weighs the samples, such as `recval.DVR(reward="bpr")`.
+        parameters: parameters that replace the model's defaults.
+        training: how to train.
+        metrics: what to evaluate, with cut-offs.
+        rng: all randomness derives from it.
+        known: interactions of the same vocabularies that are not trained on, and are never recommended either.
+        checkpoint: a file to continue from, and to keep what it takes to continue.
+        report: called with the share of training that is done.
+
+    Raises:
+        ConfigError: a metric or parameter is unknown.
+        DataError: the data cannot be trained or evaluated on.
+        ModelError: the model is unknown or diverged.
+    """
+    seed = seed_of(rng)
+    training = training or Training()
+    if not isinstance(data, Split):
+        data = split_by_ratio(load(data) if isinstance(data, str) else data, rng=seed)
+    masked = [data.train] if known is None else [data.train, known]
+    evaluate = Evaluator(data.test, ItemSets.of(*masked, data.valid), metrics, device=training.device)
+    backbone = build_backbone(model, data, parameters, training, seed)
+    callbacks = [] if valuator is None else [valuator]
+    progress = Progress()
+    if backbone.needs_training:
+        loop = Loop(backbone, data, training, callbacks=callbacks, seed=seed, masked=ItemSets.of(*masked))
+        progress = loop.fit(None if checkpoint is None else Path(checkpoint), report)
+    per_user = evaluate(backbone.eval().score).per_user
+    per_user.index = pd.Index(data.users.names(per_user.index.to_numpy()), name="user")
+    return Result(backbone, data, progress, per_user, getattr(valuator, "values", None))
+
+
+def build_backbone(
+    model: str | Backbone, split: Split, parameters: Mapping[str, object] | None, training: Training, seed: int
+) -> Backbone:
+    """Return a backbone by its name, or the one that is given."""
+    if isinstance(model, Backbone):
+        return model.to(torch.device(training.device))
+    return build(model, split.train, parameters, device=training.device, seed=seed)

@@ -1,0 +1,131 @@
+"""From a recipe to a finished run: every trial, the summary, the values, the removal curve, the report.
+
+Whatever is in the run's folder already is kept: a run that was interrupted is continued by running it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from recval.backbones.recbole import build
+from recval.data import Split
+from recval.engine import Executor, Serial
+from recval.engine.executor import OnProgress
+from recval.errors import ConfigError
+from recval.ranking import parse
+from recval.recipes.schema import ModelRecipe, Recipe
+from recval.recipes.summary import per_user_table, removal_table, summarise
+from recval.recipes.trials import (
+    REMOVAL_ORDERS,
+    Experiment,
+    MethodTrial,
+    ReferenceTrial,
+    RemovalTrial,
+    Trial,
+    is_done,
+    run_trial,
+)
+from recval.report import write_report
+from recval.store.environment import environment
+from recval.store.files import write_json, write_table
+from recval.store.run import Run
+from recval.valuation import Values
+
+Stage = Callable[[str, int], AbstractContextManager[OnProgress]]
+"""Opens a stage of a run by its name and number of trials; gives what is called with the progress of each."""
+
+
+def run(recipe: Recipe, path: str | Path, executor: Executor | None = None, stage: Stage | None = None) -> Run:
+    """Run a recipe in a folder, or continue it there.
+
+    Args:
+        recipe: what to run.
+        path: the folder; made if need be.
+        executor: where the trials run; by default one after the other in this process.
+        stage: what to tell of the progress.
+
+    Raises:
+        ConfigError: the recipe names something that there is not.
+        DataError: the data is not what it must be.
+        RunError: the folder holds another run, or cannot be written.
+    """
+    experiment = _prepare(recipe, path)
+    run = experiment.run
+    executor, stage = executor or Serial(), stage or _silent
+    methods = [MethodTrial(method, seed) for seed in recipe.seeds for method in recipe.methods]
+    references = [ReferenceTrial(model) for model in recipe.references]
+    _execute("training", experiment, [*references, *methods], executor, stage)
+    _write_values(run, recipe)
+    removals = list(_removals(recipe))
+    _execute("removal curve", experiment, removals, executor, stage)
+    if removals:
+        write_table(run.removal_path, pa.Table.from_pandas(removal_table(run, removals)))
+    per_user = per_user_table(run, methods)
+    write_table(run.per_user_path, pa.Table.from_pandas(per_user))
+    write_json(run.metrics_path, summarise(run, per_user, recipe.metrics, references))
+    write_report(run)
+    return run
+
+
+def _prepare(recipe: Recipe, path: str | Path) -> Experiment:
+    """Check all that can be checked before the first training, then open the folder."""
+    for metric in (*recipe.metrics, recipe.training.monitor):
+        parse(metric)
+    for method in recipe.methods:
+        recipe.callback(method)
+    split = recipe.split_data()
+    _check_model(recipe.model, split, trained=True)
+    for model in recipe.references:
+        _check_model(model, split, trained=False)
+    run = Run.create(path, recipe.model_dump(mode="json"))
+    if not run.environment_path.exists():
+        write_json(run.environment_path, environment())
+    return Experiment(recipe, split, run)
+
+
+def _check_model(model: ModelRecipe, split: Split, *, trained: bool) -> None:
+    """Build the model on a few interactions, so that a wrong name or parameter is told before any work."""
+    backbone = build(model.name, split.train.take(np.arange(1)), model.parameters)
+    if backbone.needs_training != trained:
+        raise ConfigError(
+            f"the model {model.name} is complete as it is built; name it under references"
+            if trained
+            else f"the reference {model.name} needs training; references are models such as EASE, ItemKNN and Pop"
+        )
+
+
+def _execute(
+    name: str, experiment: Experiment, trials: Sequence[Trial], executor: Executor, stage: Stage
+) -> None:
+    """Run the trials that are not done yet."""
+    left = [trial for trial in trials if not is_done(experiment.run, trial)]
+    if not left:
+        return
+    with stage(name, len(left)) as on_progress:
+        for position, _ in executor.map(run_trial, left, experiment, on_progress):
+            on_progress(position, 1.0)
+
+
+def _write_values(run: Run, recipe: Recipe) -> None:
+    """Write the values of the recipe's valuator, each seed one estimate."""
+    if recipe.valuator is not None:
+        folders = [MethodTrial(recipe.valuator, seed).folder(run) for seed in recipe.seeds]
+        Values.mean_of([Values.read(folder / "values.parquet") for folder in folders]).save(run.values_path)
+
+
+def _removals(recipe: Recipe) -> Iterator[RemovalTrial]:
+    if recipe.removal is not None:
+        for order in REMOVAL_ORDERS:
+            for fraction in recipe.removal.fractions:
+                for seed in recipe.removal.seeds:
+                    yield RemovalTrial(order, fraction, seed)
+
+
+@contextmanager
+def _silent(name: str, trials: int) -> Iterator[OnProgress]:  # noqa: ARG001
+    yield lambda position, fraction: None  # noqa: ARG005

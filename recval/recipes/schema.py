@@ -1,0 +1,212 @@
+"""What a recipe may say: data, split, model, training, methods to compare, metrics, seeds."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from recval.data import DataSource, Interactions, Split, dataset_card, leave_one_out, split_by_ratio, split_by_time
+from recval.data.splits import Order, split_given
+from recval.declarations import Declaration
+from recval.errors import unknown
+from recval.training import Callback, Training
+from recval.valuation import DVR, DVRSettings, ReweightedLoss, Shuffled, TruncatedLoss, Uniform
+
+Shares = tuple[float, float, float]
+
+
+class RatioSplit(Declaration):
+    """A share of each user's interactions; see `recval.data.split_by_ratio`."""
+
+    kind: Literal["ratio"] = "ratio"
+    ratios: Shares = (0.8, 0.1, 0.1)
+    order: Order = "random"
+    seed: int = 0
+
+    def apply(self, interactions: Interactions) -> Split:
+        """Split the interactions."""
+        return split_by_ratio(interactions, self.ratios, order=self.order, rng=self.seed)
+
+
+class LeaveOneOutSplit(Declaration):
+    """The last interaction of each user; see `recval.data.leave_one_out`."""
+
+    kind: Literal["leave-one-out"] = "leave-one-out"
+    order: Order = "time"
+    seed: int = 0
+
+    def apply(self, interactions: Interactions) -> Split:
+        """Split the interactions."""
+        return leave_one_out(interactions, order=self.order, rng=self.seed)
+
+
+class TimeSplit(Declaration):
+    """What came after a moment; see `recval.data.split_by_time`."""
+
+    kind: Literal["time"] = "time"
+    ratios: Shares = (0.8, 0.1, 0.1)
+
+    def apply(self, interactions: Interactions) -> Split:
+        """Split the interactions."""
+        return split_by_time(interactions, self.ratios)
+
+
+class GivenSplit(Declaration):
+    """One's own parts: `data` is trained on; see `recval.data.split_given`."""
+
+    kind: Literal["given"] = "given"
+    valid: DataSource
+    test: DataSource
+
+    def apply(self, interactions: Interactions) -> Split:
+        """Join the parts."""
+        return split_given(interactions, self.valid.load(), self.test.load())
+
+
+class ModelRecipe(Declaration):
+    """A backbone: RecBole's name of it, and parameters that replace its defaults."""
+
+    name: str
+    parameters: dict[str, Any] = {}
+
+
+class Plain(Declaration):
+    """Training without weights."""
+
+    kind: Literal["plain"] = "plain"
+
+
+class UniformMethod(Declaration):
+    """See `recval.valuation.Uniform`."""
+
+    kind: Literal["uniform"] = "uniform"
+
+
+class TruncatedLossMethod(Declaration):
+    """See `recval.valuation.TruncatedLoss`."""
+
+    kind: Literal["t-ce"] = "t-ce"
+    rate: float = Field(0.1, ge=0, lt=1)
+    steps: int = Field(1000, ge=1)
+
+
+class ReweightedLossMethod(Declaration):
+    """See `recval.valuation.ReweightedLoss`."""
+
+    kind: Literal["r-ce"] = "r-ce"
+    beta: float = Field(0.1, ge=0)
+
+
+class DVRMethod(DVRSettings):
+    """See `recval.valuation.DVR`."""
+
+    kind: Literal["dvr"] = "dvr"
+
+
+class ShuffledMethod(Declaration):
+    """The weights of a method of kind `dvr`, given to the wrong samples; see `recval.valuation.Shuffled`."""
+
+    kind: Literal["shuffled"] = "shuffled"
+    of: str
+
+
+Method = Annotated[
+    Plain | UniformMethod | TruncatedLossMethod | ReweightedLossMethod | DVRMethod | ShuffledMethod,
+    Field(discriminator="kind"),
+]
+
+
+class Removal(Declaration):
+    """The removal curve: drop training interactions by value, train the plain backbone again, measure.
+
+    Attributes:
+        method: the method of kind `dvr` whose values, over all seeds, give the order.
+        fractions: the shares to drop of the lowest, of the highest, and at random.
+        seeds: the seeds to train with.
+    """
+
+    method: str
+    fractions: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = (0.1, 0.2, 0.3, 0.4, 0.5)
+    seeds: tuple[int, ...] = (0,)
+
+
+class Recipe(Declaration):
+    """A whole experiment.
+
+    Attributes:
+        description: what it asks, for the reader of the report.
+        data: the name of a data set's card, or a source of one's own.
+        split: how to hold out.
+        model: the backbone.
+        training: how to train it.
+        metrics: what to report on the test part.
+        seeds: the seeds of each method; the split stays the same.
+        methods: what to compare, by name; the first is the baseline.
+        references: models without training (EASE, Pop, ItemKNN, …) to be listed beside the methods.
+        removal: the removal curve, if one is wanted.
+    """
+
+    description: str = ""
+    data: str | DataSource
+    split: Annotated[RatioSplit | LeaveOneOutSplit | TimeSplit | GivenSplit, Field(discriminator="kind")] = RatioSplit()
+    model: ModelRecipe
+    training: Training = Training()
+    metrics: tuple[str, ...] = Field(("ndcg@10", "recall@10"), min_length=1)
+    seeds: tuple[int, ...] = Field((0, 1, 2, 3, 4), min_length=1)
+    methods: dict[str, Method] = Field(min_length=1)
+    references: tuple[ModelRecipe, ...] = ()
+    removal: Removal | None = None
+
+    @field_validator("seeds")
+    @classmethod
+    def _distinct(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
+        if len(set(seeds)) < len(seeds):
+            raise ValueError(f"seeds must differ from each other, got {list(seeds)}")
+        return seeds
+
+    @model_validator(mode="after")
+    def _valuators_exist(self) -> Recipe:
+        valuators = [name for name, method in self.methods.items() if method.kind == "dvr"]
+        named = [method.of for method in self.methods.values() if isinstance(method, ShuffledMethod)]
+        for name in [*named, *([self.removal.method] if self.removal else [])]:
+            if name not in valuators:
+                raise ValueError(unknown("method of kind dvr", name, valuators))
+        return self
+
+    def split_data(self) -> Split:
+        """Load the data and hold out.
+
+        Raises:
+            ConfigError: there is no such data set.
+            DataError: the data is not what it must be.
+        """
+        interactions = dataset_card(self.data).load() if isinstance(self.data, str) else self.data.load()
+        return self.split.apply(interactions)
+
+    @property
+    def valuator(self) -> str | None:
+        """The method whose values are the run's: that of the removal curve, else the first of kind `dvr`."""
+        if self.removal is not None:
+            return self.removal.method
+        return next((name for name, method in self.methods.items() if method.kind == "dvr"), None)
+
+    def callback(self, method: str) -> Callback | None:
+        """Return a fresh callback that weighs as a method does; None for plain training."""
+        recipe = self.methods[method]
+        match recipe:
+            case UniformMethod():
+                return Uniform()
+            case TruncatedLossMethod():
+                return TruncatedLoss(recipe.rate, recipe.steps)
+            case ReweightedLossMethod():
+                return ReweightedLoss(recipe.beta)
+            case DVRMethod():
+                return self._valuator(method)
+            case ShuffledMethod():
+                return Shuffled(self._valuator(recipe.of))
+            case _:
+                return None
+
+    def _valuator(self, method: str) -> DVR:
+        return DVR(**self.methods[method].model_dump(exclude={"kind"}))

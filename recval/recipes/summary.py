@@ -1,0 +1,87 @@
+"""The summary of a run: mean and spread over seeds, and paired tests against the baseline."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from recval.ranking import holm, paired_test
+from recval.recipes.trials import MethodTrial, ReferenceTrial, RemovalTrial
+from recval.store.files import read_json, read_table
+from recval.store.run import Run
+
+
+def per_user_table(run: Run, trials: Iterable[MethodTrial]) -> pd.DataFrame:
+    """Return the metrics of each user: columns method, seed, user, and one a metric."""
+    frames = []
+    for trial in trials:
+        frame = read_table(trial.folder(run) / "per_user.parquet").to_pandas()
+        frame.insert(0, "seed", trial.seed)
+        frame.insert(0, "method", trial.method)
+        frames.append(frame)
+    return pd.concat(frames, ignore_index=True)
+
+
+def removal_table(run: Run, trials: Iterable[RemovalTrial]) -> pd.DataFrame:
+    """Return the removal curve: columns order, fraction, seed, and one a metric."""
+    rows = [
+        {"order": trial.order, "fraction": trial.fraction, "seed": trial.seed, **_means(run, trial)}
+        for trial in trials
+    ]
+    return pd.DataFrame(rows)
+
+
+def summarise(
+    run: Run, per_user: pd.DataFrame, metrics: Sequence[str], references: Iterable[ReferenceTrial]
+) -> dict[str, Any]:
+    """Return the summary of the methods, the references, and the comparisons with the first method."""
+    methods = list(dict.fromkeys(per_user["method"]))
+    by_seed = per_user.groupby(["method", "seed"], sort=False)[list(metrics)].mean()
+    return {
+        "baseline": methods[0],
+        "methods": {method: _spread(by_seed.loc[method]) for method in methods},
+        "references": {trial.model.name: _means(run, trial) for trial in references},
+        "comparisons": {metric: _comparisons(per_user, methods, metric) for metric in metrics},
+    }
+
+
+def _spread(by_seed: pd.DataFrame) -> dict[str, Any]:
+    """Return mean, standard deviation over seeds (None for one seed), and the value of each seed."""
+    several = len(by_seed) > 1
+    return {
+        metric: {
+            "mean": float(values.mean()),
+            "sd": float(values.std(ddof=1)) if several else None,
+            "by_seed": {str(seed): float(value) for seed, value in values.items()},
+        }
+        for metric, values in by_seed.items()
+    }
+
+
+def _comparisons(per_user: pd.DataFrame, methods: list[str], metric: str) -> dict[str, Any]:
+    """Return the paired test of each method against the first, over users, each user's mean over seeds."""
+    wide = per_user.groupby(["user", "method"])[metric].mean().unstack("method")
+    baseline = wide[methods[0]].to_numpy()
+    tests = {method: paired_test(wide[method].to_numpy(), baseline, rng=0) for method in methods[1:]}
+    adjusted = holm(np.array([test.t_p_value for test in tests.values()]))
+    return {
+        method: {
+            "difference": test.difference,
+            "relative": test.difference / test.mean_b if test.mean_b else None,
+            "ci_low": test.ci_low,
+            "ci_high": test.ci_high,
+            "t_p_value": test.t_p_value,
+            "t_p_value_holm": float(corrected),
+            "wilcoxon_p_value": test.wilcoxon_p_value,
+            "effect_size": test.effect_size,
+            "users": test.n,
+        }
+        for (method, test), corrected in zip(tests.items(), adjusted, strict=True)
+    }
+
+
+def _means(run: Run, trial: ReferenceTrial | RemovalTrial) -> dict[str, float]:
+    return read_json(trial.folder(run) / "metrics.json")["metrics"]

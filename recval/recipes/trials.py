@@ -1,0 +1,163 @@
+"""Trials: the trainings that a recipe consists of, each a task that any executor can run and that can be continued.
+
+A trial is done when its `metrics.json` exists, which is written last. A trial that was interrupted continues from its
+checkpoint; what it ends with is what it would have ended with.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from recval.data import Split
+from recval.engine.executor import Report
+from recval.recipes.fit import Result, fit
+from recval.recipes.schema import ModelRecipe, Recipe
+from recval.rng import numpy_generator
+from recval.store.files import write_json, write_table, write_tensors
+from recval.store.run import Run
+from recval.valuation import Values
+
+RemovalOrder = Literal["lowest", "highest", "random"]
+REMOVAL_ORDERS: tuple[RemovalOrder, ...] = get_args(RemovalOrder)
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What every trial of a run shares; it goes to a worker once."""
+
+    recipe: Recipe
+    split: Split
+    run: Run
+
+
+@dataclass(frozen=True)
+class MethodTrial:
+    """One training with one method and seed."""
+
+    method: str
+    seed: int
+
+    def folder(self, run: Run) -> Path:
+        """Return where the trial is kept."""
+        return run.trial_path("methods", self.method, self.seed)
+
+    def execute(self, experiment: Experiment, checkpoint: Path, report: Report) -> Result:
+        """Train and evaluate."""
+        recipe = experiment.recipe
+        return fit(
+            experiment.split,
+            recipe.model.name,
+            recipe.callback(self.method),
+            parameters=recipe.model.parameters,
+            training=recipe.training,
+            metrics=recipe.metrics,
+            rng=self.seed,
+            checkpoint=checkpoint,
+            report=report,
+        )
+
+
+@dataclass(frozen=True)
+class ReferenceTrial:
+    """A model that needs no training, to compare with."""
+
+    model: ModelRecipe
+
+    def folder(self, run: Run) -> Path:
+        """Return where the trial is kept."""
+        return run.trial_path("references", self.model.name)
+
+    def execute(self, experiment: Experiment, checkpoint: Path, report: Report) -> Result:
+        """Build and evaluate."""
+        return fit(
+            experiment.split,
+            self.model.name,
+            parameters=self.model.parameters,
+            training=experiment.recipe.training,
+            metrics=experiment.recipe.metrics,
+        )
+
+
+@dataclass(frozen=True)
+class RemovalTrial:
+    """One plain training without some of the training interactions.
+
+    Attributes:
+        order: which interactions are dropped first.
+        fraction: the share that is dropped.
+        seed: the seed of training, and of the random order.
+    """
+
+    order: RemovalOrder
+    fraction: float
+    seed: int
+
+    def folder(self, run: Run) -> Path:
+        """Return where the trial is kept."""
+        return run.trial_path("removal", self.order, f"{self.fraction:g}", self.seed)
+
+    def execute(self, experiment: Experiment, checkpoint: Path, report: Report) -> Result:
+        """Drop, train and evaluate; what was dropped is still never recommended."""
+        recipe, split = experiment.recipe, experiment.split
+        kept = split.train.take(self._kept(Values.read(experiment.run.values_path)))
+        return fit(
+            Split(kept, split.valid, split.test),
+            recipe.model.name,
+            parameters=recipe.model.parameters,
+            training=recipe.training,
+            metrics=recipe.metrics,
+            rng=self.seed,
+            known=split.train,
+            checkpoint=checkpoint,
+            report=report,
+        )
+
+    def _kept(self, values: Values) -> npt.NDArray[np.integer]:
+        """Return the rows that are left, in their order."""
+        order = values.order()
+        if self.order == "lowest":
+            order = order[::-1]
+        elif self.order == "random":
+            order = numpy_generator(self.seed, "removal").permutation(len(values))
+        return np.sort(order[round(self.fraction * len(values)) :])
+
+
+Trial = MethodTrial | ReferenceTrial | RemovalTrial
+
+
+def run_trial(experiment: Experiment, trial: Trial, report: Report) -> None:
+    """Run a trial, and keep what it gave in its folder."""
+    folder = trial.folder(experiment.run)
+    checkpoint = folder / "checkpoint.safetensors"
+    _keep(trial.execute(experiment, checkpoint, report), folder)
+    checkpoint.unlink(missing_ok=True)
+
+
+def is_done(run: Run, trial: Trial) -> bool:
+    """Return whether a trial has been run to its end."""
+    return (trial.folder(run) / "metrics.json").exists()
+
+
+def _keep(result: Result, folder: Path) -> None:
+    write_table(folder / "per_user.parquet", pa.Table.from_pandas(result.per_user.reset_index()))
+    if result.progress.history:
+        write_table(folder / "history.parquet", pa.Table.from_pylist(_padded(result.progress.history)))
+    if result.values is not None:
+        result.values.save(folder / "values.parquet")
+    write_tensors(folder / "model.safetensors", result.backbone.state_dict())
+    write_json(
+        folder / "metrics.json",
+        {"metrics": result.metrics, "epochs": result.progress.epoch, "best_epoch": result.progress.best_epoch},
+    )
+
+
+def _padded(history: list[dict[str, float]]) -> list[dict[str, float | None]]:
+    """Return the epochs with the same keys in each, None where an epoch had no validation."""
+    keys = dict.fromkeys(key for entry in history for key in entry)
+    return [{key: entry.get(key) for key in keys} for entry in history]

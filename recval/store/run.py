@@ -1,0 +1,132 @@
+"""A run's folder: what was asked for, what came out, and what it takes to continue.
+
+    recipe.yaml          the resolved recipe
+    environment.json     versions and machine
+    metrics.json         mean and standard deviation of each method, and comparisons
+    per_user.parquet     method, seed, user and every metric
+    values.parquet       the values of the training interactions, over seeds
+    removal.parquet      the metric after dropping interactions by value
+    report.html          the report
+    trials/METHOD/SEED/  one training each: metrics.json (written last), per_user.parquet, history.parquet,
+                         values.parquet, model.safetensors with model.json; checkpoint.safetensors while it trains
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from recval.errors import RunError
+from recval.store.files import read_json, read_table, write_text
+
+
+@dataclass(frozen=True)
+class Run:
+    """The folder of a run.
+
+    Attributes:
+        path: the folder.
+    """
+
+    path: Path
+
+    @classmethod
+    def create(cls, path: str | Path, recipe: dict[str, Any]) -> Run:
+        """Return the run in a new folder, or the one to continue in a folder that holds the same recipe.
+
+        Raises:
+            RunError: the folder cannot be written, or holds something else.
+        """
+        run = cls(Path(path))
+        text = yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True)
+        if run.recipe_path.is_file():
+            if run.recipe_path.read_text(encoding="utf8") != text:
+                raise RunError(f"{path} holds a run of another recipe; name another folder, or remove that one")
+        elif run.path.is_dir() and any(run.path.iterdir()):
+            raise RunError(f"{path} is not empty and holds no run; name another folder")
+        else:
+            write_text(run.recipe_path, text)
+        return run
+
+    @classmethod
+    def open(cls, path: str | Path) -> Run:
+        """Return the finished run in a folder.
+
+        Raises:
+            RunError: there is no run, or it is not finished.
+        """
+        run = cls(Path(path))
+        if not run.recipe_path.is_file():
+            raise RunError(f"{path} holds no run (there is no recipe.yaml in it)")
+        if not run.metrics_path.is_file():
+            raise RunError(f"the run in {path} is not finished; continue it with recval run")
+        return run
+
+    @property
+    def recipe_path(self) -> Path:
+        """The resolved recipe."""
+        return self.path / "recipe.yaml"
+
+    @property
+    def environment_path(self) -> Path:
+        """The environment."""
+        return self.path / "environment.json"
+
+    @property
+    def metrics_path(self) -> Path:
+        """The summary of the metrics; there once the run is finished."""
+        return self.path / "metrics.json"
+
+    @property
+    def per_user_path(self) -> Path:
+        """The metrics of each user."""
+        return self.path / "per_user.parquet"
+
+    @property
+    def values_path(self) -> Path:
+        """The values of the training interactions."""
+        return self.path / "values.parquet"
+
+    @property
+    def removal_path(self) -> Path:
+        """The removal curve."""
+        return self.path / "removal.parquet"
+
+    @property
+    def report_path(self) -> Path:
+        """The report."""
+        return self.path / "report.html"
+
+    def trial_path(self, *names: str | int) -> Path:
+        """Return the folder of one training."""
+        return self.path.joinpath("trials", *(_folder_name(str(name)) for name in names))
+
+    def recipe(self) -> dict[str, Any]:
+        """Return the resolved recipe."""
+        return yaml.safe_load(self.recipe_path.read_text(encoding="utf8"))
+
+    def environment(self) -> dict[str, Any]:
+        """Return the environment that the run was started in."""
+        return read_json(self.environment_path)
+
+    def metrics(self) -> dict[str, Any]:
+        """Return the summary of the metrics."""
+        return read_json(self.metrics_path)
+
+    def per_user(self) -> pd.DataFrame:
+        """Return one row a method, seed and user, with a column a metric."""
+        return read_table(self.per_user_path).to_pandas()
+
+    def removal(self) -> pd.DataFrame | None:
+        """Return the removal curve: columns order, fraction, seed and a column a metric; None if there is none."""
+        return read_table(self.removal_path).to_pandas() if self.removal_path.exists() else None
+
+
+def _folder_name(name: str) -> str:
+    """Return a name that is safe in any file system."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "unnamed"
