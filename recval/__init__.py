@@ -1,3 +1,62 @@
-"""recval: what the data and the models of a recommender are worth, and how to make both better."""
+"""recval: what the data and the models of a recommender are worth, and how to make both better.
+
+    import recval
+
+    data = recval.load("ml-100k")
+    result = recval.fit(data, model="BPR", valuator=recval.DVR(reward="bpr"), rng=42)
+    result.metrics, result.values.to_frame(), result.recommend(users=[1, 2], k=10)
+
+Names are loaded when they are first used, so that importing recval costs nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from recval.data import Interactions, Split, load
+    from recval.errors import RecvalError
+    from recval.recipes import Recipe, Result, fit, run
+    from recval.training import Callback, Training
+    from recval.valuation import DVR, Values
+
+_HOME = {
+    "Callback": "recval.training",
+    "DVR": "recval.valuation",
+    "Interactions": "recval.data",
+    "Recipe": "recval.recipes",
+    "RecvalError": "recval.errors",
+    "Result": "recval.recipes",
+    "Split": "recval.data",
+    "Training": "recval.training",
+    "Values": "recval.valuation",
+    "fit": "recval.recipes",
+    "load": "recval.data",
+    "run": "recval.recipes",
+}
+
+__all__ = [
+    "Callback",
+    "DVR",
+    "Interactions",
+    "Recipe",
+    "RecvalError",
+    "Result",
+    "Split",
+    "Training",
+    "Values",
+    "fit",
+    "load",
+    "run",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'recval' has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -67,7 +67,7 @@ def run(recipe: Recipe, path: str | Path, executor: Executor | None = None, stag
         write_table(run.removal_path, pa.Table.from_pandas(removal_table(run, removals)))
     per_user = per_user_table(run, methods)
     write_table(run.per_user_path, pa.Table.from_pandas(per_user))
-    write_json(run.metrics_path, summarise(run, per_user, recipe.metrics, references))
+    write_json(run.metrics_path, summarise(run, per_user, recipe.metrics, methods, references))
     write_report(run)
     return run
 

@@ -35,24 +35,39 @@ def removal_table(run: Run, trials: Iterable[RemovalTrial]) -> pd.DataFrame:
 
 
 def summarise(
-    run: Run, per_user: pd.DataFrame, metrics: Sequence[str], references: Iterable[ReferenceTrial]
+    run: Run,
+    per_user: pd.DataFrame,
+    metrics: Sequence[str],
+    trials: Iterable[MethodTrial],
+    references: Iterable[ReferenceTrial],
 ) -> dict[str, Any]:
     """Return the summary of the methods, the references, and the comparisons with the first method."""
     methods = list(dict.fromkeys(per_user["method"]))
+    validation = _validation_table(run, trials)
     by_seed = per_user.groupby(["method", "seed"], sort=False)[list(metrics)].mean()
     return {
         "baseline": methods[0],
         "methods": {method: _spread(by_seed.loc[method]) for method in methods},
+        "validation": {method: _spread(validation.loc[method]) for method in methods},
         "references": {trial.model.name: _means(run, trial) for trial in references},
         "comparisons": {metric: _comparisons(per_user, methods, metric) for metric in metrics},
     }
+
+
+def _validation_table(run: Run, trials: Iterable[MethodTrial]) -> pd.DataFrame:
+    """Return the validation metric of each trial's best epoch, indexed by method and seed."""
+    rows = [
+        {"method": trial.method, "seed": trial.seed, **read_json(trial.folder(run) / "metrics.json")["validation"]}
+        for trial in trials
+    ]
+    return pd.DataFrame(rows).set_index(["method", "seed"])
 
 
 def _spread(by_seed: pd.DataFrame) -> dict[str, Any]:
     """Return mean, standard deviation over seeds (None for one seed), and the value of each seed."""
     several = len(by_seed) > 1
     return {
-        metric: {
+        str(metric): {
             "mean": float(values.mean()),
             "sd": float(values.std(ddof=1)) if several else None,
             "by_seed": {str(seed): float(value) for seed, value in values.items()},

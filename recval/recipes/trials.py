@@ -151,10 +151,11 @@ def _keep(result: Result, folder: Path) -> None:
     if result.values is not None:
         result.values.save(folder / "values.parquet")
     write_tensors(folder / "model.safetensors", result.backbone.state_dict())
-    write_json(
-        folder / "metrics.json",
-        {"metrics": result.metrics, "epochs": result.progress.epoch, "best_epoch": result.progress.best_epoch},
-    )
+    progress = result.progress
+    best = progress.history[progress.best_epoch - 1] if progress.best_epoch else {}
+    validation = {name: value for name, value in best.items() if name not in ("epoch", "loss")}
+    found = {"metrics": result.metrics, "validation": validation}
+    write_json(folder / "metrics.json", {**found, "epochs": progress.epoch, "best_epoch": progress.best_epoch})
 
 
 def _padded(history: list[dict[str, float]]) -> list[dict[str, float | None]]:

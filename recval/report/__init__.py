@@ -1,3 +1,5 @@
-"""The report of a run."""
-from recval.store.run import Run
-def write_report(run: Run) -> None: ...
+"""The report of a run: one HTML file that opens without a network."""
+
+from recval.report.page import write_report
+
+__all__ = ["write_report"]

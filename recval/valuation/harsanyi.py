@@ -19,6 +19,8 @@ positions, so that a sample's value depends on where in the batch it stands. Her
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor, nn
 
@@ -48,43 +50,47 @@ class HarsanyiESP(nn.Module):
         Args:
             features: shape [B, features]; zero rows are absent.
         """
-        polynomials = self._polynomials(self._channels(features))
-        return (self._dividend_weights * polynomials[1:]).sum()
+        polynomials = self._polynomials(self._channels(features), self.order)
+        return sum((weight @ found for weight, found in zip(self._dividends, polynomials[1:], strict=True)), start=0)
 
     def values(self, features: Tensor) -> Tensor:
         """Return the Shapley value of each sample, shape [B]."""
-        return self.values_by_order(features).sum(dim=1)
+        return sum(self._shares(features))
 
     def values_by_order(self, features: Tensor) -> Tensor:
         """Return each sample's share of the dividends of coalitions of 1, 2, ..., K samples, shape [B, K].
 
         The first column is what a sample is worth alone; the others what it is worth through its company.
         """
+        return torch.stack(list(self._shares(features)), dim=1)
+
+    def _shares(self, features: Tensor) -> Iterator[Tensor]:
+        """Yield each sample's share of the dividends of coalitions of 1, 2, ..., K samples, shape [B]."""
         z = self._channels(features)
-        polynomials = self._polynomials(z)
-        without = torch.ones_like(z)
-        shares = []
+        polynomials = self._polynomials(z, self.order - 1)
+        product = z
         for order in range(1, self.order + 1):
-            shares.append((z * without) @ (self._dividend_weights[order - 1] / order))
-            without = polynomials[order] - z * without
-        return torch.stack(shares, dim=1)
+            yield product @ (self._dividends[order - 1] / order)
+            if order < self.order:
+                product = z * (polynomials[order] - product)
 
     @property
-    def _dividend_weights(self) -> Tensor:
+    def _dividends(self) -> Tensor:
         """The weights w, shape [K, C], divided by the scale so that the first order does not depend on it."""
         return self.weight / self.scale
 
     def _channels(self, features: Tensor) -> Tensor:
         return self.project(features) * self.scale
 
-    def _polynomials(self, z: Tensor) -> Tensor:
-        """Return e_0 ... e_K of each channel by Newton's identities, shape [K + 1, C]."""
-        powers = [z]
-        for _ in range(1, self.order):
-            powers.append(powers[-1] * z)
-        sums = [power.sum(dim=0) for power in powers]
-        found = [torch.ones_like(sums[0])]
-        for order in range(1, self.order + 1):
-            terms = [(-1) ** (i - 1) * found[order - i] * sums[i - 1] for i in range(1, order + 1)]
-            found.append(torch.stack(terms).sum(dim=0) / order)
-        return torch.stack(found)
+    @staticmethod
+    def _polynomials(z: Tensor, order: int) -> list[Tensor]:
+        """Return e_0 ... e_order of each channel by Newton's identities, each of shape [C]."""
+        found = [z.new_ones(z.shape[1])]
+        sums, power = [], z
+        for degree in range(1, order + 1):
+            sums.append(power.sum(dim=0))
+            terms = ((-1) ** i * found[degree - 1 - i] * sums[i] for i in range(degree))
+            found.append(sum(terms) / degree)
+            if degree < order:
+                power = power * z
+        return found

@@ -159,12 +159,11 @@ def test_embeddings_are_the_rows_of_the_tables(n_users):
     data = interactions(n_users=n_users)
     batch = triplets(data)
     model = (backbone := build("NeuMF", data, {"mf_embedding_size": 3, "mlp_embedding_size": 2})).model
-    expected = [table(batch.user + 1) for table in (model.user_mf_embedding, model.user_mlp_embedding)]
-    for item in (batch.item, batch.negative):
-        expected += [table(item + 1) for table in (model.item_mf_embedding, model.item_mlp_embedding)]
+    items = (model.item_mf_embedding, model.item_mlp_embedding)
     vectors = backbone.embeddings(batch)
-    assert vectors.shape == (len(batch), 15)
-    assert torch.equal(vectors, torch.cat(expected, 1))
+    assert torch.equal(vectors.user, torch.cat([model.user_mf_embedding(batch.user + 1), model.user_mlp_embedding(batch.user + 1)], 1))
+    assert torch.equal(vectors.item, torch.cat([table(batch.item + 1) for table in items], 1))
+    assert torch.equal(vectors.negative, torch.cat([table(batch.negative + 1) for table in items], 1))
 
 
 def test_a_model_without_tables_has_no_embeddings():
