@@ -25,8 +25,7 @@ Differences from the paper and its code: `docs/dvr.md`.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import reduce
-from operator import add
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -136,7 +135,15 @@ class DVR(Callback):
 
     def after_fit(self) -> None:
         """Value the training interactions with the trained backbone and valuator."""
-        self.values = reduce(add, (self._estimate(draw) for draw in range(self.settings.draws)))
+        train, draws = self._loop.split.train, self.settings.draws
+        users, items = train.users.ids.take(train.table["user"]), train.items.ids.take(train.table["item"])
+        players = pa.table({"user": users, "item": items})
+        value, alone = self._estimate(0)
+        values = Values.from_estimates(players, value[None])
+        for draw in range(1, draws):
+            value, share = self._estimate(draw)
+            values, alone = values + Values.from_estimates(players, value[None]), alone + share
+        self.values = replace(values, players=players.append_column("alone", pa.array(alone / draws)))
 
     @property
     def learner(self) -> ValuatorLearner:
@@ -181,15 +188,15 @@ class DVR(Callback):
         return reward_gains(losses, reward, parameters, step_sizes(optimizer))
 
     @torch.no_grad()
-    def _estimate(self, draw: int) -> Values:
-        """Return one estimate of each training interaction's value, with fresh batches and negatives."""
-        train = self._loop.split.train
-        value, alone = np.empty(len(train)), np.empty(len(train))
+    def _estimate(self, draw: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return one estimate of each training interaction's value, and of its share that is earned alone, [n] each.
+
+        Each draw has fresh batches and negatives.
+        """
+        value, alone = np.empty(len(self._loop.split.train)), np.empty(len(self._loop.split.train))
         for rows, shares in self._shares(draw):
             value[rows], alone[rows] = shares.sum(axis=1), shares[:, 0]
-        ids = {"user": train.users.ids.take(train.table["user"]), "item": train.items.ids.take(train.table["item"])}
-        players = pa.table({**ids, "alone": alone})
-        return Values.from_estimates(players, value[None])
+        return value, alone
 
     def _shares(self, draw: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield the rows of each batch of an epoch, and their values by order of coalition, shape [B, K]."""

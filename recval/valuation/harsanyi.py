@@ -13,6 +13,8 @@ v of the batch), symmetric and permutation-equivariant; a sample with z = 0 is a
 nobody else's. The values are those of this learned game, not of training itself: what ties it to training is the
 reward that it is fitted to.
 
+The weights w start at 0: until it has learnt something, the valuator values all samples alike.
+
 The paper (DVR, SDM 2025, arXiv 2502.08685) values a batch by a HarsanyiNet (ICML 2023, arXiv 2304.01811) over batch
 positions, so that a sample's value depends on where in the batch it stands. Here it does not.
 """
@@ -42,7 +44,6 @@ class HarsanyiESP(nn.Module):
         self.scale = scale
         self.project = nn.Linear(features, channels, bias=False)
         self.weight = nn.Parameter(torch.zeros(order, channels))
-        nn.init.normal_(self.weight, std=channels**-0.5)
 
     def worth(self, features: Tensor) -> Tensor:
         """Return v of the samples present, a scalar.

@@ -1,0 +1,74 @@
+"""The table of values: pooling, ranks, and what is kept on disk."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from recval.errors import DataError, RunError
+from recval.valuation import Values
+
+PLAYERS = pa.table({"user": ["a", "b", "c"], "item": [1, 2, 3]})
+numbers = st.floats(-1e3, 1e3)
+
+
+@given(st.lists(st.tuples(numbers, numbers, numbers), min_size=2, max_size=12), st.integers(1, 11))
+@settings(deadline=None, derandomize=True)
+def test_two_partial_results_add_up_to_the_whole(estimates, cut):
+    estimates = np.array(estimates)
+    cut = min(cut, len(estimates) - 1)
+    parts = Values.from_estimates(PLAYERS, estimates[:cut]) + Values.from_estimates(PLAYERS, estimates[cut:])
+    whole = Values.from_estimates(PLAYERS, estimates)
+    np.testing.assert_allclose(parts.value, whole.value, atol=1e-9)
+    np.testing.assert_allclose(parts.variance, whole.variance, atol=1e-6, rtol=1e-9)
+    assert (parts.count == len(estimates)).all()
+
+
+def test_standard_error_is_that_of_the_mean():
+    values = Values.from_estimates(PLAYERS, [[1, 0, 5], [3, 0, 5]])
+    np.testing.assert_allclose(values.standard_error, [1.0, 0, 0])
+    assert np.isinf(Values.from_estimates(PLAYERS, [[1, 2, 3]]).standard_error).all()
+
+
+def test_rank_1_is_the_most_valuable_and_ties_keep_their_order():
+    assert Values.from_estimates(PLAYERS, [[2.0, 5.0, 2.0]]).rank.tolist() == [2, 1, 3]
+
+
+def test_mean_of_runs_takes_each_run_as_one_estimate():
+    runs = [Values.from_estimates(PLAYERS, np.full((50, 3), level)) for level in (1.0, 3.0)]
+    mean = Values.mean_of(runs)
+    assert mean.value.tolist() == [2, 2, 2]
+    assert mean.count.tolist() == [2, 2, 2]
+    np.testing.assert_allclose(mean.standard_error, 1.0)
+
+
+def test_other_players_cannot_be_added():
+    other = PLAYERS.set_column(0, "user", pa.array(["a", "b", "x"]))
+    with pytest.raises(DataError, match="different players"):
+        Values.from_estimates(PLAYERS, [[1, 2, 3]]) + Values.from_estimates(other, [[1, 2, 3]])
+
+
+def test_saved_values_come_back(tmp_path):
+    values = Values.from_estimates(PLAYERS, np.random.default_rng(0).normal(size=(4, 3)))
+    values.save(tmp_path / "values.parquet")
+    again = Values.read(tmp_path / "values.parquet")
+    assert again.to_frame().equals(values.to_frame())
+    single = Values.from_estimates(PLAYERS, [[1, 2, 3]])
+    single.save(tmp_path / "single.parquet")
+    assert (Values.read(tmp_path / "single.parquet") + single).count.tolist() == [2, 2, 2]
+
+
+def test_a_file_without_values_is_refused(tmp_path):
+    import pyarrow.parquet as pq
+
+    with pytest.raises(RunError, match="there is no file"):
+        Values.read(tmp_path / "nothing.parquet")
+    pq.write_table(PLAYERS, tmp_path / "players.parquet")
+    with pytest.raises(DataError, match="holds no values: the column 'value' is missing"):
+        Values.read(tmp_path / "players.parquet")
+
+
+def test_lengths_must_agree():
+    with pytest.raises(DataError, match="one length"):
+        Values(PLAYERS, np.zeros(2), np.zeros(3), np.ones(3, np.int64))
