@@ -67,8 +67,9 @@ def run(recipe: Recipe, path: str | Path, executor: Executor | None = None, stag
         write_table(run.removal_path, pa.Table.from_pandas(removal_table(run, removals)))
     per_user = per_user_table(run, methods)
     write_table(run.per_user_path, pa.Table.from_pandas(per_user))
-    write_json(run.metrics_path, summarise(run, per_user, recipe.metrics, methods, references))
+    write_json(run.metrics_path, summarise(run, per_user, recipe.metrics, methods, references, recipe.valuator))
     write_report(run)
+    run.log("finished")
     return run
 
 
@@ -106,8 +107,10 @@ def _execute(
     left = [trial for trial in trials if not is_done(experiment.run, trial)]
     if not left:
         return
+    experiment.run.log("stage", name=name, trials=len(trials), left=len(left))
     with stage(name, len(left)) as on_progress:
         for position, _ in executor.map(run_trial, left, experiment, on_progress):
+            experiment.run.log("trial", folder=str(left[position].folder(experiment.run).relative_to(experiment.run.path)))
             on_progress(position, 1.0)
 
 

@@ -10,6 +10,7 @@ from recval.data import DataSource, Interactions, Split, dataset_card, leave_one
 from recval.data.splits import Order, split_given
 from recval.declarations import Declaration
 from recval.errors import unknown
+from recval.store.run import folder_name
 from recval.training import Callback, Training
 from recval.valuation import DVR, DVRSettings, ReweightedLoss, Shuffled, TruncatedLoss, Uniform
 
@@ -164,6 +165,16 @@ class Recipe(Declaration):
         if len(set(seeds)) < len(seeds):
             raise ValueError(f"seeds must differ from each other, got {list(seeds)}")
         return seeds
+
+    @field_validator("methods")
+    @classmethod
+    def _distinct_folders(cls, methods: dict[str, Method]) -> dict[str, Method]:
+        folders: dict[str, str] = {}
+        for name in methods:
+            other = folders.setdefault(folder_name(name), name)
+            if other != name:
+                raise ValueError(f"the methods {other!r} and {name!r} would share a folder; rename one")
+        return methods
 
     @model_validator(mode="after")
     def _valuators_exist(self) -> Recipe:

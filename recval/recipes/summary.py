@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -40,13 +41,24 @@ def summarise(
     metrics: Sequence[str],
     trials: Iterable[MethodTrial],
     references: Iterable[ReferenceTrial],
+    valuator: str | None,
 ) -> dict[str, Any]:
-    """Return the summary of the methods, the references, and the comparisons with the first method."""
+    """Return the summary of the methods, the references, and the comparisons with the first method.
+
+    Args:
+        run: where the trials are kept.
+        per_user: the metrics of each user; see `per_user_table`.
+        metrics: the test metrics.
+        trials: the trials of the methods.
+        references: the trials of the references.
+        valuator: the method whose values are the run's, if there is one.
+    """
     methods = list(dict.fromkeys(per_user["method"]))
     validation = _validation_table(run, trials)
     by_seed = per_user.groupby(["method", "seed"], sort=False)[list(metrics)].mean()
     return {
         "baseline": methods[0],
+        "valuator": valuator,
         "methods": {method: _spread(by_seed.loc[method]) for method in methods},
         "validation": {method: _spread(validation.loc[method]) for method in methods},
         "references": {trial.model.name: _means(run, trial) for trial in references},
@@ -91,7 +103,7 @@ def _comparisons(per_user: pd.DataFrame, methods: list[str], metric: str) -> dic
             "t_p_value": test.t_p_value,
             "t_p_value_holm": float(corrected),
             "wilcoxon_p_value": test.wilcoxon_p_value,
-            "effect_size": test.effect_size,
+            "effect_size": test.effect_size if math.isfinite(test.effect_size) else None,
             "users": test.n,
         }
         for (method, test), corrected in zip(tests.items(), adjusted, strict=True)

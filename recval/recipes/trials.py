@@ -135,7 +135,8 @@ def run_trial(experiment: Experiment, trial: Trial, report: Report) -> None:
     """Run a trial, and keep what it gave in its folder."""
     folder = trial.folder(experiment.run)
     checkpoint = folder / "checkpoint.safetensors"
-    _keep(trial.execute(experiment, checkpoint, report), folder)
+    model = trial.model if isinstance(trial, ReferenceTrial) else experiment.recipe.model
+    _keep(trial.execute(experiment, checkpoint, report), model, folder)
     checkpoint.unlink(missing_ok=True)
 
 
@@ -144,18 +145,23 @@ def is_done(run: Run, trial: Trial) -> bool:
     return (trial.folder(run) / "metrics.json").exists()
 
 
-def _keep(result: Result, folder: Path) -> None:
+def _keep(result: Result, model: ModelRecipe, folder: Path) -> None:
     write_table(folder / "per_user.parquet", pa.Table.from_pandas(result.per_user.reset_index()))
     if result.progress.history:
         write_table(folder / "history.parquet", pa.Table.from_pylist(_padded(result.progress.history)))
     if result.values is not None:
         result.values.save(folder / "values.parquet")
     write_tensors(folder / "model.safetensors", result.backbone.state_dict())
+    write_json(folder / "model.json", {"model": model.model_dump(mode="json"), **_sizes(result.split)})
     progress = result.progress
     best = progress.history[progress.best_epoch - 1] if progress.best_epoch else {}
     validation = {name: value for name, value in best.items() if name not in ("epoch", "loss")}
     found = {"metrics": result.metrics, "validation": validation}
     write_json(folder / "metrics.json", {**found, "epochs": progress.epoch, "best_epoch": progress.best_epoch})
+
+
+def _sizes(split: Split) -> dict[str, int]:
+    return {"users": len(split.users), "items": len(split.items), "training_interactions": len(split.train)}
 
 
 def _padded(history: list[dict[str, float]]) -> list[dict[str, float | None]]:

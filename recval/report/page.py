@@ -1,7 +1,81 @@
-"""The report's page."""
+"""The report's page: every section that the run has data for, in one file that loads nothing from anywhere."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import plotly.graph_objects as go
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from plotly.offline import get_plotlyjs
+
+from recval.report import formats
+from recval.report.names import data_title
+from recval.report.sections import curves_section, removal_section, values_section
+from recval.report.sentences import placebo_verdict, verdicts
+from recval.report.tables import MetricTable
+from recval.store.files import write_text
 from recval.store.run import Run
 
 
 def write_report(run: Run) -> None:
-    """Write `report.html` into the run's folder."""
+    """Write `report.html` into the folder of a finished run.
+
+    Raises:
+        RunError: a file of the run is missing or damaged, or the folder cannot be written.
+    """
+    recipe, summary = run.recipe(), run.metrics()
+    kinds = {name: method["kind"] for name, method in recipe["methods"].items()}
+    context = {
+        "title": f"{recipe['model']['name']} on {data_title(recipe['data'])}",
+        "recipe": recipe,
+        "recipe_text": run.recipe_path.read_text(encoding="utf8"),
+        "verdicts": verdicts(summary, kinds),
+        "placebos": placebo_verdict(summary, kinds),
+        "table": MetricTable.of(summary),
+        "curves": curves_section(run, recipe),
+        "values": values_section(run, recipe, summary),
+        "removal": removal_section(run, recipe, summary),
+        "environment": _flat(run.environment()),
+        "plotlyjs": get_plotlyjs(),
+    }
+    write_text(run.report_path, _environment().get_template("report.html.jinja").render(context))
+
+
+def _environment() -> Environment:
+    """Return the templates' environment, which escapes whatever comes from the data."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "number": formats.number,
+        "share": formats.share,
+        "correlation": formats.correlation,
+        "to_html": _figures_in_order(),
+    }
+    return environment
+
+
+def _figures_in_order() -> Any:
+    """Return a filter that writes a figure as HTML; the same report has the same ids."""
+    numbers = count(1)
+    settings = {"displayModeBar": False, "responsive": True}
+
+    def to_html(figure: go.Figure) -> str:
+        return figure.to_html(settings, full_html=False, include_plotlyjs=False, div_id=f"figure-{next(numbers)}")
+
+    return to_html
+
+
+def _flat(values: Mapping[str, Any]) -> dict[str, str]:
+    """Return nested entries as one level."""
+    found: dict[str, str] = {}
+    for name, value in values.items():
+        found |= _flat(value) if isinstance(value, Mapping) else {name: str(value)}
+    return found

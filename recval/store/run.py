@@ -7,14 +7,17 @@
     values.parquet       the values of the training interactions, over seeds
     removal.parquet      the metric after dropping interactions by value
     report.html          the report
-    trials/METHOD/SEED/  one training each: metrics.json (written last), per_user.parquet, history.parquet,
+    log.jsonl            what was done, and when
+    trials/…/            one training each: metrics.json (written last), per_user.parquet, history.parquet,
                          values.parquet, model.safetensors with model.json; checkpoint.safetensors while it trains
 """
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -102,9 +105,20 @@ class Run:
         """The report."""
         return self.path / "report.html"
 
+    @property
+    def log_path(self) -> Path:
+        """What was done, and when: one JSON object a line."""
+        return self.path / "log.jsonl"
+
+    def log(self, event: str, **details: object) -> None:
+        """Append an event to the log, with the time."""
+        entry = {"time": datetime.now(UTC).isoformat(timespec="milliseconds"), "event": event, **details}
+        with self.log_path.open("a", encoding="utf8") as file:
+            file.write(json.dumps(entry, ensure_ascii=False) + "\n")
+
     def trial_path(self, *names: str | int) -> Path:
         """Return the folder of one training."""
-        return self.path.joinpath("trials", *(_folder_name(str(name)) for name in names))
+        return self.path.joinpath("trials", *(folder_name(str(name)) for name in names))
 
     def recipe(self) -> dict[str, Any]:
         """Return the resolved recipe."""
@@ -127,6 +141,6 @@ class Run:
         return read_table(self.removal_path).to_pandas() if self.removal_path.exists() else None
 
 
-def _folder_name(name: str) -> str:
+def folder_name(name: str) -> str:
     """Return a name that is safe in any file system."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "unnamed"

@@ -1,0 +1,122 @@
+"""The figures of a report. Each holds summaries, not interactions, so that its size does not grow with the data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from html import escape
+from itertools import chain, cycle
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+GREY = "#85888c"
+"""Readable on light and on dark paper."""
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+"""Okabe and Ito's colours, which colour-blind people can tell apart."""
+_AXIS = {"gridcolor": "rgba(128,128,128,0.18)", "zeroline": False, "linecolor": GREY, "automargin": True}
+_TICKS = np.outer(10 ** np.arange(9), [1, 2, 5]).ravel()
+
+
+def method_colours(methods: list[str]) -> dict[str, str]:
+    """Return a colour for each method; grey for the first, which is the baseline."""
+    return dict(zip(methods, chain([GREY], cycle(COLOURS)), strict=False))
+
+
+def learning_curves(history: pd.DataFrame, column: str, label: str) -> go.Figure:
+    """Return the course of training: a thin line a seed, a thick one for the mean while all seeds train.
+
+    Args:
+        history: columns method, seed, epoch and `column`; NaN in epochs where it was not measured.
+        column: what to show.
+        label: the column in words.
+    """
+    figure = _figure("epoch", label)
+    history = history.dropna(subset=column)
+    colours = method_colours(list(dict.fromkeys(history["method"])))
+    for method, colour in colours.items():
+        wide = history[history["method"] == method].pivot(index="epoch", columns="seed", values=column)
+        style = {"mode": "lines", "legendgroup": method, "name": escape(method, quote=False)}
+        for _, line in wide.items() if wide.shape[1] > 1 else ():
+            thin = {"color": colour, "width": 1}
+            seed = line.dropna()
+            figure.add_scatter(
+                x=seed.index, y=seed, line=thin, opacity=0.3, showlegend=False, hoverinfo="skip", **style
+            )
+        mean = wide.dropna().mean(axis=1)
+        figure.add_scatter(x=mean.index, y=mean, line={"color": colour, "width": 2.5}, **style)
+    return figure
+
+
+def value_histogram(values: pd.Series, bins: int = 80) -> go.Figure:
+    """Return the distribution of values, with a line at 0."""
+    counts, edges = np.histogram(values, bins)
+    figure = _figure("value", "interactions")
+    centres = (edges[:-1] + edges[1:]) / 2
+    figure.add_bar(x=centres, y=counts, width=np.diff(edges), marker={"color": COLOURS[0]}, showlegend=False)
+    figure.add_vline(x=0, line={"color": COLOURS[1], "width": 1.5, "dash": "dash"})
+    return figure
+
+
+def value_by_count(binned: pd.DataFrame, label: str) -> go.Figure:
+    """Return the mean value over a count, in a band between the quartiles.
+
+    Args:
+        binned: one row a bin: the count first, then mean, lower and upper.
+        label: the count in words.
+    """
+    figure = _figure(label, "value")
+    count = binned.iloc[:, 0]
+    edge = {"mode": "lines", "line": {"width": 0}, "hoverinfo": "skip"}
+    figure.add_scatter(x=count, y=binned["lower"], showlegend=False, **edge)
+    band = {"fill": "tonexty", "fillcolor": "rgba(0,114,178,0.2)", "name": "middle half"}
+    figure.add_scatter(x=count, y=binned["upper"], **band, **edge)
+    line = {"color": COLOURS[0], "width": 2.5}
+    figure.add_scatter(x=count, y=binned["mean"], mode="lines+markers", line=line, name="mean")
+    return figure.update_xaxes(type="log", tickvals=_TICKS, tickformat=",d")
+
+
+def removal_curve(removal: pd.DataFrame, metric: str, whole: Mapping[str, float]) -> go.Figure:
+    """Return a metric over the share of interactions dropped, a line an order, with bars from lowest to highest seed.
+
+    Args:
+        removal: columns order, fraction, seed and the metric.
+        metric: the metric's name.
+        whole: the metric with nothing dropped, by seed; empty where that was not measured.
+    """
+    figure = _figure("share dropped", metric)
+    start = pd.DataFrame({"fraction": 0.0, metric: list(whole.values())})
+    colours = {"lowest": COLOURS[0], "highest": COLOURS[1], "random": GREY}
+    for order, rows in removal.groupby("order", sort=False):
+        found = pd.concat([start, rows]).groupby("fraction")[metric].agg(["mean", "min", "max"])
+        bars = {"array": found["max"] - found["mean"], "arrayminus": found["mean"] - found["min"], "thickness": 1}
+        line = {"color": colours[str(order)], "width": 2.5}
+        figure.add_scatter(
+            x=found.index, y=found["mean"], error_y=bars, mode="lines+markers", line=line, name=f"{order} dropped"
+        )
+    return figure.update_xaxes(tickformat=".0%")
+
+
+def _figure(x: str, y: str) -> go.Figure:
+    """Return an empty figure that is readable on light and on dark paper."""
+    return go.Figure(
+        layout={
+            "template": "none",
+            "paper_bgcolor": "rgba(0,0,0,0)",
+            "plot_bgcolor": "rgba(0,0,0,0)",
+            "font": {"color": GREY, "size": 12, "family": "system-ui, sans-serif"},
+            "height": 340,
+            "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
+            "legend": {"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0},
+            "hovermode": "closest",
+            "bargap": 0,
+            "xaxis": {
+                **_AXIS,
+                "title": {"text": escape(x, quote=False)},
+                "showgrid": False,
+                "showline": True,
+                "ticks": "outside",
+            },
+            "yaxis": {**_AXIS, "title": {"text": escape(y, quote=False), "standoff": 12}},
+        }
+    )
