@@ -123,7 +123,7 @@ def test_names_from_the_data_are_escaped(tmp_path):
     found, asked = summary(), recipe(data=str(tmp_path / "card.yaml"), description=f"A{EVIL}")
     for part in (found["methods"], found["validation"], found["comparisons"]["ndcg@10"], asked["methods"]):
         part[f"M{EVIL}"] = part.pop("DVR")
-    asked["removal"]["method"] = f"M{EVIL}"
+    asked["removal"]["method"] = found["valuator"] = f"M{EVIL}"
     histories = {(f"M{EVIL}", 0): HISTORIES["DVR", 0]}
     table = values([EVIL, "bob"], ["i1", EVIL], [1.0, -1.0])
     html = report(tmp_path / "run", found, asked, table, removal(), histories)
