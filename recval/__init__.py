@@ -37,8 +37,8 @@ _HOME = {
 }
 
 __all__ = [
-    "Callback",
     "DVR",
+    "Callback",
     "Interactions",
     "Recipe",
     "RecvalError",

@@ -14,6 +14,7 @@ Source: DVR (arXiv 2502.08685), metric adapter, with the reward measured on vali
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Literal
 
 import gymnasium
@@ -48,7 +49,8 @@ class MetricEnvironment(gymnasium.Env[np.ndarray, np.ndarray]):
         ConfigError: a batch would be larger than the training part, or a metric is unknown.
     """
 
-    metadata = {"render_modes": []}  # noqa: RUF012
+    metadata = {"render_modes": []}
+    _level: float
 
     def __init__(
         self,
@@ -112,19 +114,19 @@ class MetricEnvironment(gymnasium.Env[np.ndarray, np.ndarray]):
             self.metric, self.split, users=self._users, seed=seed, device=self.training.device
         )
         self._seed, self._done, self._epoch = seed, 0, -1
-        self._batches = iter(())
+        self._batches: Iterator[Batch] = iter(())
         self._batch = self._next_batch()
         self._level = self._measure(self.backbone)
 
     def _next_batch(self) -> Batch:
         """Return the next full batch; what is left of an epoch is passed over, since actions have one length."""
         batch = next(self._batches, None)
-        while batch is None or len(batch) < self.training.batch_size:
-            self._epoch += 1
-            generator = torch_generator(self._seed, "epoch", self._epoch, device=self._sampler.user.device)
-            self._batches = self._sampler.epoch(self.training.batch_size, generator)
-            batch = next(self._batches)
-        return batch
+        if batch is not None and len(batch) == self.training.batch_size:
+            return batch
+        self._epoch += 1
+        generator = torch_generator(self._seed, "epoch", self._epoch, device=self._sampler.user.device)
+        self._batches = self._sampler.epoch(self.training.batch_size, generator)
+        return next(self._batches)
 
     def _observation(self) -> np.ndarray:
         with torch.no_grad(), isolated(self._seed, "observation", self._done):

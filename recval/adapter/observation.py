@@ -49,14 +49,22 @@ class Observer:
             batch: the samples.
             losses: the loss of each sample, shape [B].
         """
-        columns: dict[str, Tensor] = {
-            "loss": losses.unsqueeze(1),
-            "activity": self._activity[batch.user].unsqueeze(1),
-            "popularity": self._popularity[batch.item].unsqueeze(1),
-        }
-        if not columns.keys() >= set(self.inputs):
-            columns.update(self._backbone.embeddings(batch)._asdict())
-        return torch.cat([columns[name].float() for name in self.inputs], dim=1)
+        return torch.cat([self._column(name, batch, losses).float() for name in self.inputs], dim=1)
+
+    def _column(self, name: Input, batch: Batch, losses: Tensor) -> Tensor:
+        match name:
+            case "user":
+                return self._backbone.user_embeddings(batch.user)
+            case "item":
+                return self._backbone.item_embeddings(batch.item)
+            case "negative":
+                return self._backbone.item_embeddings(batch.negative)
+            case "loss":
+                return losses.unsqueeze(1)
+            case "activity":
+                return self._activity[batch.user].unsqueeze(1)
+            case "popularity":
+                return self._popularity[batch.item].unsqueeze(1)
 
 
 def _standardised_log(counts: Codes, codes: Codes) -> Tensor:

@@ -115,9 +115,7 @@ class LambdaNDCG:
             return 0 * torch.stack([parameter.sum() for parameter in backbone.parameters()]).sum()
         return -(weights * backbone.loss_per_sample(batch)).sum() / len(chosen)
 
-    def _pairs(
-        self, backbone: Backbone, users: np.ndarray, generator: torch.Generator
-    ) -> tuple[Batch, Tensor]:
+    def _pairs(self, backbone: Backbone, users: np.ndarray, generator: torch.Generator) -> tuple[Batch, Tensor]:
         """Return one pair for each held-out item of the users, and its weight, shape [P]."""
         training = backbone.training
         backbone.eval()

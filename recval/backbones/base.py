@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -37,20 +36,6 @@ class Batch:
         return Batch(self.row.to(device), self.user.to(device), self.item.to(device), self.negative.to(device))
 
 
-class Embeddings(NamedTuple):
-    """A model's vectors of each sample; several tables of one kind are concatenated.
-
-    Attributes:
-        user: of the users, shape [B, Fu].
-        item: of the positive items, shape [B, Fi].
-        negative: of the negative items, shape [B, Fi].
-    """
-
-    user: Tensor
-    item: Tensor
-    negative: Tensor
-
-
 class Backbone(torch.nn.Module, ABC):
     """A recommender that can be trained on weighted samples and ranks all items for a user.
 
@@ -77,5 +62,9 @@ class Backbone(torch.nn.Module, ABC):
         """Return the scores of all items for the users given by code, shape [U, n_items]; higher is better."""
 
     @abstractmethod
-    def embeddings(self, batch: Batch) -> Embeddings:
-        """Return the model's vectors of each sample's user, positive item and negative item."""
+    def user_embeddings(self, users: Tensor) -> Tensor:
+        """Return the model's vectors of users given by code, shape [B, Fu]; several tables are concatenated."""
+
+    @abstractmethod
+    def item_embeddings(self, items: Tensor) -> Tensor:
+        """Return the model's vectors of items given by code, shape [B, Fi]; several tables are concatenated."""

@@ -29,8 +29,7 @@ def per_user_table(run: Run, trials: Iterable[MethodTrial]) -> pd.DataFrame:
 def removal_table(run: Run, trials: Iterable[RemovalTrial]) -> pd.DataFrame:
     """Return the removal curve: columns order, fraction, seed, and one a metric."""
     rows = [
-        {"order": trial.order, "fraction": trial.fraction, "seed": trial.seed, **_means(run, trial)}
-        for trial in trials
+        {"order": trial.order, "fraction": trial.fraction, "seed": trial.seed, **_means(run, trial)} for trial in trials
     ]
     return pd.DataFrame(rows)
 

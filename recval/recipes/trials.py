@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from recval.data import Split
 from recval.engine.executor import Report
-from recval.recipes.fit import Result, fit
+from recval.recipes.fitting import Result, fit
 from recval.recipes.schema import ModelRecipe, Recipe
 from recval.rng import numpy_generator
 from recval.store.files import write_json, write_table, write_tensors

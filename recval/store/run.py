@@ -1,15 +1,15 @@
 """A run's folder: what was asked for, what came out, and what it takes to continue.
 
-    recipe.yaml          the resolved recipe
-    environment.json     versions and machine
-    metrics.json         mean and standard deviation of each method, and comparisons
-    per_user.parquet     method, seed, user and every metric
-    values.parquet       the values of the training interactions, over seeds
-    removal.parquet      the metric after dropping interactions by value
-    report.html          the report
-    log.jsonl            what was done, and when
-    trials/…/            one training each: metrics.json (written last), per_user.parquet, history.parquet,
-                         values.parquet, model.safetensors with model.json; checkpoint.safetensors while it trains
+recipe.yaml          the resolved recipe
+environment.json     versions and machine
+metrics.json         mean and standard deviation of each method, and comparisons
+per_user.parquet     method, seed, user and every metric
+values.parquet       the values of the training interactions, over seeds
+removal.parquet      the metric after dropping interactions by value
+report.html          the report
+log.jsonl            what was done, and when
+trials/…/            one training each: metrics.json (written last), per_user.parquet, history.parquet,
+values.parquet, model.safetensors with model.json; checkpoint.safetensors while it trains
 """
 
 from __future__ import annotations

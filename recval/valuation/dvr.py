@@ -26,6 +26,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -91,7 +92,6 @@ class DVR(Callback):
             self._measure = RankingReward(
                 self.settings.reward, loop.split, users=self.settings.users, seed=loop.seed, device=device
             )
-        self._observer = Observer(loop.backbone, loop.split.train, self.settings.inputs, device)
         user, item = loop.sampler.user[:1], loop.sampler.item[:1]
         width = self._observer(Batch(torch.zeros_like(user), user, item, item), torch.zeros(1, device=device)).shape[1]
         self._learner = ValuatorLearner(width, self.settings, loop.seed, device)
@@ -122,7 +122,7 @@ class DVR(Callback):
         """Reward the selection of the step, if it was one that the valuator learns from."""
         if self._looking:
             self._looking = False
-            self.reward(self._measure(self._loop.backbone))
+            self.reward(self._measure(self._training_loop.backbone))
 
     def reward(self, metric: float) -> None:
         """Learn from the change of a metric since the last call; higher is better.
@@ -135,7 +135,7 @@ class DVR(Callback):
 
     def after_fit(self) -> None:
         """Value the training interactions with the trained backbone and valuator."""
-        train, draws = self._loop.split.train, self.settings.draws
+        train, draws = self._training_loop.split.train, self.settings.draws
         users, items = train.users.ids.take(train.table["user"]), train.items.ids.take(train.table["item"])
         players = pa.table({"user": users, "item": items})
         value, alone = self._estimate(0)
@@ -165,26 +165,35 @@ class DVR(Callback):
         self._steps, self._metric = state["steps"], state["metric"]
         self.learner.load_state_dict(state["learner"])
 
+    @cached_property
+    def _observer(self) -> Observer:
+        loop = self._training_loop
+        return Observer(loop.backbone, loop.split.train, self.settings.inputs, loop.settings.device)
+
+    @property
+    def _training_loop(self) -> Loop:
+        if self._loop is None:
+            raise ConfigError("outside recval's loop, weigh takes the samples' features, a tensor [B, F]")
+        return self._loop
+
     def _observe(self, batch: Batch | Tensor, losses: Tensor) -> Tensor:
         if isinstance(batch, Batch):
-            if self._loop is None:
-                raise ConfigError("outside recval's loop, weigh takes the samples' features, a tensor [B, F]")
-            observations = self._observer(batch, losses)
-        elif self._differentiable:
+            return self._observer(batch, losses)
+        if self._differentiable:
             raise ConfigError(
                 f"the reward {self.settings.reward!r} is computed on the validation data of recval's loop; "
                 "in your own loop name a metric that you report, such as reward='ndcg@10'"
             )
-        else:
-            observations = torch.cat([batch.detach(), losses.detach().unsqueeze(1)], dim=1)
+        observations = torch.cat([batch.detach(), losses.detach().unsqueeze(1)], dim=1)
         if self._learner is None:
             self._learner = ValuatorLearner(observations.shape[1], self.settings, self._seed, observations.device)
         return observations
 
     def _gains(self, losses: Tensor) -> Tensor:
-        optimizer = self._loop.optimizer
+        loop = self._training_loop
+        optimizer = loop.optimizer
         parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-        reward = self._gain(self._loop.backbone, self.learner.generator)
+        reward = self._gain(loop.backbone, self.learner.generator)
         return reward_gains(losses, reward, parameters, step_sizes(optimizer))
 
     @torch.no_grad()
@@ -193,14 +202,15 @@ class DVR(Callback):
 
         Each draw has fresh batches and negatives.
         """
-        value, alone = np.empty(len(self._loop.split.train)), np.empty(len(self._loop.split.train))
+        n = len(self._training_loop.split.train)
+        value, alone = np.empty(n), np.empty(n)
         for rows, shares in self._shares(draw):
             value[rows], alone[rows] = shares.sum(axis=1), shares[:, 0]
         return value, alone
 
     def _shares(self, draw: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield the rows of each batch of an epoch, and their values by order of coalition, shape [B, K]."""
-        loop, valuator = self._loop, self.learner.valuator
+        loop, valuator = self._training_loop, self.learner.valuator
         generator = torch_generator(self._seed, "values", draw, device=loop.sampler.user.device)
         for batch in loop.sampler.epoch(loop.settings.batch_size, generator):
             observations = self._observer(batch, loop.backbone.loss_per_sample(batch))

@@ -22,6 +22,7 @@ positions, so that a sample's value depends on where in the batch it stands. Her
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import reduce
 
 import torch
 from torch import Tensor, nn
@@ -52,11 +53,11 @@ class HarsanyiESP(nn.Module):
             features: shape [B, features]; zero rows are absent.
         """
         polynomials = self._polynomials(self._channels(features), self.order)
-        return sum((weight @ found for weight, found in zip(self._dividends, polynomials[1:], strict=True)), start=0)
+        return (self._dividends * torch.stack(polynomials[1:])).sum()
 
     def values(self, features: Tensor) -> Tensor:
         """Return the Shapley value of each sample, shape [B]."""
-        return sum(self._shares(features))
+        return reduce(torch.add, self._shares(features))
 
     def values_by_order(self, features: Tensor) -> Tensor:
         """Return each sample's share of the dividends of coalitions of 1, 2, ..., K samples, shape [B, K].
@@ -91,7 +92,7 @@ class HarsanyiESP(nn.Module):
         for degree in range(1, order + 1):
             sums.append(power.sum(dim=0))
             terms = ((-1) ** i * found[degree - 1 - i] * sums[i] for i in range(degree))
-            found.append(sum(terms) / degree)
+            found.append(reduce(torch.add, terms) / degree)
             if degree < order:
                 power = power * z
         return found

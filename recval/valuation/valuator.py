@@ -6,6 +6,7 @@ An absent sample is h = 0, so presence masks h, not s.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import torch
@@ -36,7 +37,7 @@ class Valuator(nn.Module):
         super().__init__()
         widths = [observation, *hidden]
         layers: list[nn.Module] = []
-        for wide, narrow in zip(widths, widths[1:], strict=False):
+        for wide, narrow in itertools.pairwise(widths):
             layers += [nn.Linear(wide, narrow), nn.Tanh()]
         self.encoder = nn.Sequential(*layers, nn.Linear(widths[-1], features, bias=False), nn.Tanh())
         self.game = HarsanyiESP(features, channels, order)

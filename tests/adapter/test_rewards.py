@@ -6,7 +6,7 @@ import torch
 
 from recval.adapter import LambdaNDCG, RankingReward, ValidationLoss
 from recval.adapter.rewards import is_differentiable
-from recval.backbones import Backbone, Embeddings
+from recval.backbones import Backbone
 from recval.data import Split
 from recval.errors import ConfigError
 from recval.ranking import METRICS, Evaluator, ItemSets, metric
@@ -28,8 +28,11 @@ class Table(Backbone):
     def score(self, users):
         return self.table[users]
 
-    def embeddings(self, batch):
-        return Embeddings(self.table[batch.user], self.table.T[batch.item], self.table.T[batch.negative])
+    def user_embeddings(self, users):
+        return self.table[users]
+
+    def item_embeddings(self, items):
+        return self.table.T[items]
 
 
 @pytest.fixture

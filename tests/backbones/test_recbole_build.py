@@ -117,7 +117,7 @@ def test_the_seed_alone_decides_the_weights(name):
     built = []
     for noise in (0, 1):
         torch.manual_seed(noise)
-        np.random.seed(noise)  # noqa: NPY002
+        np.random.seed(noise)
         random.seed(noise)
         before = generators()
         built.append(build(name, interactions(), parameters, seed=2**62 + 1).eval())
@@ -129,7 +129,7 @@ def test_the_seed_alone_decides_the_weights(name):
 
 def generators():
     """The states of all global generators, comparable."""
-    return torch.get_rng_state().tolist(), np.random.get_state()[1].tolist(), random.getstate()  # noqa: NPY002
+    return torch.get_rng_state().tolist(), np.random.get_state()[1].tolist(), random.getstate()
 
 
 def test_another_seed_gives_other_weights():

@@ -159,17 +159,16 @@ def test_embeddings_are_the_rows_of_the_tables(n_users):
     data = interactions(n_users=n_users)
     batch = triplets(data)
     model = (backbone := build("NeuMF", data, {"mf_embedding_size": 3, "mlp_embedding_size": 2})).model
+    users = (model.user_mf_embedding, model.user_mlp_embedding)
     items = (model.item_mf_embedding, model.item_mlp_embedding)
-    vectors = backbone.embeddings(batch)
-    assert torch.equal(vectors.user, torch.cat([model.user_mf_embedding(batch.user + 1), model.user_mlp_embedding(batch.user + 1)], 1))
-    assert torch.equal(vectors.item, torch.cat([table(batch.item + 1) for table in items], 1))
-    assert torch.equal(vectors.negative, torch.cat([table(batch.negative + 1) for table in items], 1))
+    assert torch.equal(backbone.user_embeddings(batch.user), torch.cat([t(batch.user + 1) for t in users], 1))
+    assert torch.equal(backbone.item_embeddings(batch.item), torch.cat([t(batch.item + 1) for t in items], 1))
 
 
 def test_a_model_without_tables_has_no_embeddings():
     data = interactions()
-    with pytest.raises(ModelError, match="EASE has no embeddings"):
-        build("EASE", data).embeddings(triplets(data))
+    with pytest.raises(ModelError, match="EASE has no embeddings of users"):
+        build("EASE", data).user_embeddings(triplets(data).user)
 
 
 def test_a_model_that_recbole_built_can_be_wrapped():

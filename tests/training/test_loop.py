@@ -1,5 +1,7 @@
 """The training loop: weights, early stopping, resuming, and what it leaves alone."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -104,7 +106,7 @@ def test_a_user_of_weight_zero_is_not_trained():
 @pytest.mark.parametrize(
     "callbacks",
     [
-        lambda: [],
+        list,
         lambda: [DVR(interval=2, users=20)],
         lambda: [DVR(reward="ndcg@5", interval=2, users=20, action="selection")],
         lambda: [DVR(reward="lambda-ndcg@5", interval=2, users=20)],
@@ -154,7 +156,7 @@ def test_training_lowers_the_loss_and_leaves_the_global_generators_alone():
     np.random.seed(5)
     torch_state, numpy_state = torch.get_rng_state(), np.random.get_state()[1].copy()
     history = loop().fit().history
-    assert all(later["loss"] < earlier["loss"] for earlier, later in zip(history, history[1:], strict=False))
+    assert all(later["loss"] < earlier["loss"] for earlier, later in itertools.pairwise(history))
     assert torch.equal(torch.get_rng_state(), torch_state)
     assert (np.random.get_state()[1] == numpy_state).all()
 

@@ -94,7 +94,9 @@ def test_foreign_state_resumes():
     def run(valuator, steps):
         found = []
         for step in steps:
-            found.append(valuator.weigh(torch.randn(16, 3, generator=torch.Generator().manual_seed(step)), losses(step)))
+            found.append(
+                valuator.weigh(torch.randn(16, 3, generator=torch.Generator().manual_seed(step)), losses(step))
+            )
             valuator.reward(float(losses(step).sum()))
         return found
 

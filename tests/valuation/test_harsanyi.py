@@ -51,7 +51,9 @@ def brute_force_shapley(worth, n):
 def test_values_are_the_shapley_values_of_the_game(order, n):
     valuator, features = game(order), samples(n)
     table = {
-        members: worth_of(valuator, features, members) for size in range(n + 1) for members in combinations(range(n), size)
+        members: worth_of(valuator, features, members)
+        for size in range(n + 1)
+        for members in combinations(range(n), size)
     }
     expected = brute_force_shapley(lambda members: table[tuple(sorted(members))], n)
     torch.testing.assert_close(valuator.values(features), expected, atol=1e-10, rtol=0)

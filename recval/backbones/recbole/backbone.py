@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
-from recval.backbones.base import Backbone, Batch, Embeddings
+from recval.backbones.base import Backbone, Batch
 from recval.backbones.recbole.losses import unreduce
 from recval.errors import ModelError
+
+Side = Literal["user", "item"]
 
 _PAIRS_AT_ONCE = 2**13
 """How many pairs of a user and an item are scored at once where a model knows no better: bounds the memory."""
@@ -33,13 +35,14 @@ class RecBoleBackbone(Backbone):
         self.model = model
         self.n_users = model.n_users - 1
         self.n_items = model.n_items - 1
-        self.needs_training = model.type.name != "TRADITIONAL"
+        self.needs_training = type(model).type.name != "TRADITIONAL"
         self._has_sample_losses = unreduce(model)
         self._pointwise = model.input_type.name == "POINTWISE"
         self._ranks_all_items = not type(model).full_sort_predict.__qualname__.startswith("AbstractRecommender.")
         kept = getattr(model, "other_parameter_name", [])
         self._caches = [name for name in kept if getattr(model, name) is None]
         self._cached_for: list[Tensor] = []
+        self._tables = {side: self._tables_of(side) for side in get_args(Side)}
 
     @property
     def name(self) -> str:
@@ -82,20 +85,28 @@ class RecBoleBackbone(Backbone):
         scores = self.model.full_sort_predict({self.model.USER_ID: users + 1})
         return scores.reshape(len(users), self.n_items + 1)[:, 1:]
 
-    def embeddings(self, batch: Batch) -> Embeddings:
-        """Return the rows of the model's embedding tables for each sample.
+    def user_embeddings(self, users: Tensor) -> Tensor:
+        """Return the rows of the embedding tables of users, shape [B, Fu].
 
         Raises:
-            ModelError: the model has no table of embeddings for users, or none for items.
+            ModelError: the model has no such table.
         """
-        user_tables, item_tables = list(self._tables("user")), list(self._tables("item"))
-        if not (user_tables and item_tables):
-            raise ModelError(f"RecBole's {self.name} has no embeddings of users and items")
-        return Embeddings(
-            torch.cat([table(batch.user + 1) for table in user_tables], dim=1),
-            torch.cat([table(batch.item + 1) for table in item_tables], dim=1),
-            torch.cat([table(batch.negative + 1) for table in item_tables], dim=1),
-        )
+        return self._looked_up("user", users)
+
+    def item_embeddings(self, items: Tensor) -> Tensor:
+        """Return the rows of the embedding tables of items, shape [B, Fi].
+
+        Raises:
+            ModelError: the model has no such table.
+        """
+        return self._looked_up("item", items)
+
+    def _looked_up(self, side: Side, codes: Tensor) -> Tensor:
+        tables = self._tables[side]
+        if not tables:
+            raise ModelError(f"RecBole's {self.name} has no embeddings of {side}s")
+        found = [table(codes + 1) for table in tables]
+        return found[0] if len(found) == 1 else torch.cat(found, dim=1)
 
     def _rows(self, batch: Batch) -> dict[str, Tensor]:
         """The samples as RecBole's models take them: a column for each field they look up."""
@@ -135,13 +146,16 @@ class RecBoleBackbone(Backbone):
                 setattr(self.model, name, None)
             self._cached_for = [] if self.model.training else [parameter.clone() for parameter in now]
 
-    def _tables(self, side: str) -> Iterator[nn.Embedding]:
+    def _tables_of(self, side: Side) -> list[nn.Embedding]:
         """The embedding tables with a row for each user, or for each item; by name where the two numbers are equal."""
         rows = {"user": self.n_users + 1, "item": self.n_items + 1}[side]
-        for name, module in self.model.named_modules():
-            fits = isinstance(module, nn.Embedding) and module.num_embeddings == rows
-            if fits and (self.n_users != self.n_items or side in name):
-                yield module
+        return [
+            module
+            for name, module in self.model.named_modules()
+            if isinstance(module, nn.Embedding)
+            and module.num_embeddings == rows
+            and (self.n_users != self.n_items or side in name)
+        ]
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> RecBoleBackbone:
         """Convert or move the model, and with it the graphs and histories that RecBole keeps outside of buffers."""

@@ -100,9 +100,7 @@ def _check_model(model: ModelRecipe, split: Split, *, trained: bool) -> None:
         )
 
 
-def _execute(
-    name: str, experiment: Experiment, trials: Sequence[Trial], executor: Executor, stage: Stage
-) -> None:
+def _execute(name: str, experiment: Experiment, trials: Sequence[Trial], executor: Executor, stage: Stage) -> None:
     """Run the trials that are not done yet."""
     left = [trial for trial in trials if not is_done(experiment.run, trial)]
     if not left:
@@ -110,7 +108,9 @@ def _execute(
     experiment.run.log("stage", name=name, trials=len(trials), left=len(left))
     with stage(name, len(left)) as on_progress:
         for position, _ in executor.map(run_trial, left, experiment, on_progress):
-            experiment.run.log("trial", folder=str(left[position].folder(experiment.run).relative_to(experiment.run.path)))
+            experiment.run.log(
+                "trial", folder=str(left[position].folder(experiment.run).relative_to(experiment.run.path))
+            )
             on_progress(position, 1.0)
 
 
@@ -130,5 +130,5 @@ def _removals(recipe: Recipe) -> Iterator[RemovalTrial]:
 
 
 @contextmanager
-def _silent(name: str, trials: int) -> Iterator[OnProgress]:  # noqa: ARG001
-    yield lambda position, fraction: None  # noqa: ARG005
+def _silent(name: str, trials: int) -> Iterator[OnProgress]:
+    yield lambda position, fraction: None

@@ -1,0 +1,81 @@
+"""Model cards: what a model is, parameters that suit it, and the figures that others and we have found with it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field
+
+from recval.declarations import Declaration, find, read, shipped
+
+
+class Figures(Declaration):
+    """Figures of a model on a data set.
+
+    Attributes:
+        dataset: the data set, and its split where there are several.
+        setting: how the model was trained, as far as it is known.
+        metrics: the value of each metric.
+    """
+
+    dataset: str
+    setting: str = ""
+    metrics: dict[str, float] = Field(min_length=1)
+
+
+class PublishedFigures(Figures):
+    """Figures that others found.
+
+    Attributes:
+        source: who, and where they are published.
+    """
+
+    source: str
+
+
+class MeasuredFigures(Figures):
+    """Figures that recval found.
+
+    Attributes:
+        command: what gives them again.
+    """
+
+    command: str
+
+
+class ModelCard(Declaration):
+    """What is known of a model.
+
+    Attributes:
+        name: RecBole's name of it.
+        family: what kind of model it is ("matrix factorisation", "graph", …).
+        title: its full name.
+        paper: where it was proposed; empty for what is older than papers.
+        description: what it does, and when to use it.
+        parameters: parameters by the name of the data set that they were tuned on, on validation data.
+        published: figures of others.
+        measured: figures of recval's.
+    """
+
+    name: str
+    family: str
+    title: str
+    paper: str = ""
+    description: str
+    parameters: dict[str, dict[str, Any]] = Field(default={})
+    published: tuple[PublishedFigures, ...] = ()
+    measured: tuple[MeasuredFigures, ...] = ()
+
+
+def model_cards() -> dict[str, ModelCard]:
+    """Return the cards of the models that recval describes, by name."""
+    return {name: read(path, ModelCard) for name, path in shipped("models").items()}
+
+
+def model_card(name: str) -> ModelCard:
+    """Return the card of a model by its name, or by the path of one's own card.
+
+    Raises:
+        ConfigError: there is no such card, or it is malformed.
+    """
+    return read(find("models", name), ModelCard)
