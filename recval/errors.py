@@ -31,9 +31,10 @@ class RunError(RecvalError):
 
 
 def nearest(name: str, allowed: Iterable[str]) -> str:
-    """Return `", did you mean 'x'?"` for the allowed name closest to `name`, or an empty string."""
-    matches = get_close_matches(str(name), [str(candidate) for candidate in allowed], n=1, cutoff=0.5)
-    return f", did you mean {matches[0]!r}?" if matches else ""
+    """Return `", did you mean 'x'?"` for the allowed name closest to `name` but for its case, or an empty string."""
+    names = {str(candidate).lower(): str(candidate) for candidate in allowed}
+    matches = get_close_matches(str(name).lower(), names, n=1, cutoff=0.5)
+    return f", did you mean {names[matches[0]]!r}?" if matches else ""
 
 
 def unknown(kind: str, name: object, allowed: Iterable[str]) -> str:

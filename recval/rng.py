@@ -22,7 +22,7 @@ RandomSource = int | np.random.SeedSequence | np.random.Generator
 
 
 def seed_of(rng: RandomSource) -> int:
-    """Return the 63-bit seed that `rng` stands for; a Generator is advanced by one draw.
+    """Return the seed that `rng` stands for: an int for itself; a Generator is advanced by one draw of 63 bits.
 
     Raises:
         TypeError: `rng` is none of int, SeedSequence, Generator.
@@ -38,7 +38,8 @@ def seed_of(rng: RandomSource) -> int:
 
 def derive(seed: int, *path: str | int) -> int:
     """Return the 63-bit seed of the stream named by `path` under `seed`."""
-    text = "/".join([str(seed), *map(str, path)])
+    names = [str(name).replace("\\", "\\\\").replace("/", "\\/") for name in path]
+    text = "/".join([str(seed), *names])
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") >> 1
 
 

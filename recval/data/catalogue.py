@@ -13,11 +13,12 @@ from typing import Literal
 
 from pydantic import Field
 
+from recval.data.atomic import from_atomic
 from recval.data.columns import Role
 from recval.data.encoding import Duplicates
 from recval.data.filters import filtered
 from recval.data.interactions import Interactions
-from recval.data.readers import from_atomic, from_csv, from_parquet
+from recval.data.readers import from_csv, from_parquet
 from recval.declarations import Declaration, find, read, shipped
 from recval.errors import DataError
 

@@ -1,15 +1,15 @@
-"""Columns of ids and of numbers, checked and brought to their types; the first bad row is named."""
+"""Columns: which one plays which role; ids and numbers are checked and brought to their types."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from recval.errors import DataError
+from recval.errors import DataError, nearest
 
 Where = Callable[[int], str]
 """Says where a row (counted from 0) stands: "ratings.csv, line 7"; -1 is the whole."""
@@ -76,10 +76,41 @@ def checked_numbers(values: pa.Array, name: str, where: Where) -> pa.Array:
     return floats.cast(NUMERIC[name])
 
 
+def in_roles(table: pa.Table, columns: Mapping[Role, str], source: str) -> pa.Table:
+    """Return the table with its columns named by their roles.
+
+    Args:
+        table: any columns.
+        columns: the name of the column that plays each role.
+        source: where the table comes from, for messages.
+
+    Raises:
+        DataError: there is no such column, or one plays two roles, or a side field bears the name of a role that
+            another column plays.
+    """
+    for role, name in columns.items():
+        if name not in table.column_names:
+            found = ", ".join(table.column_names)
+            raise DataError(
+                f"{source}: no column {name!r} for the {role}{nearest(name, table.column_names)} (found: {found})"
+            )
+    role_of = {name: role for role, name in columns.items()}
+    if len(role_of) < len(columns):
+        twice = next(name for name in columns.values() if list(columns.values()).count(name) > 1)
+        roles = " and the ".join(role for role, name in columns.items() if name == twice)
+        raise DataError(f"{source}: the column {twice!r} cannot be the {roles} at once")
+    renamed = [role_of.get(name, name) for name in table.column_names]
+    if len(set(renamed)) < len(renamed):
+        twice = next(name for name in renamed if renamed.count(name) > 1)
+        raise DataError(f"{source}: two columns would be named {twice!r}; rename one of them")
+    return table.rename_columns(renamed)
+
+
 _NUMBERS = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_boolean)
 
 
 def _natural_numbers(ids: pa.Array, role: str, where: Where) -> pa.Array:
+    ids = ids.cast(pa.float64()) if pa.types.is_floating(ids.type) else ids
     whole = ids.cast(pa.int64(), safe=False)
     # A number beyond int64 became a negative or another one.
     same = pc.equal(whole.cast(ids.type, safe=False), ids)

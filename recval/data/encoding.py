@@ -71,19 +71,21 @@ def union(first: Vocabulary, *others: Vocabulary) -> Vocabulary:
     """Return the vocabulary of `first`, followed by the ids that only the others have.
 
     Raises:
-        DataError: the ids differ in type.
+        DataError: the ids, or fields of one name, differ in type.
     """
     types = {vocabulary.ids.type for vocabulary in (first, *others)}
     if len(types) > 1:
         raise DataError(f"ids of different types cannot be joined: {', '.join(sorted(map(str, types)))}")
     ids = pc.unique(pa.chunked_array([vocabulary.ids for vocabulary in (first, *others)]))
-    described = [vocabulary.fields for vocabulary in (first, *others) if vocabulary.fields is not None]
+    described = [vocabulary for vocabulary in (first, *others) if vocabulary.fields is not None]
     if not described:
         return Vocabulary(ids)
-    known = pa.concat_arrays([vocabulary.ids for vocabulary in (first, *others) if vocabulary.fields is not None])
-    return Vocabulary(
-        ids, pa.concat_tables(described, promote_options="default").take(pc.index_in(ids, value_set=known))
-    )
+    known = pa.concat_arrays([vocabulary.ids for vocabulary in described])
+    try:
+        fields = pa.concat_tables([vocabulary.fields for vocabulary in described], promote_options="permissive")
+    except pa.ArrowTypeError as error:
+        raise DataError(f"fields of different types cannot be joined: {error}") from None
+    return Vocabulary(ids, fields.take(pc.index_in(ids, value_set=known)))
 
 
 def recode(interactions: Interactions, users: Vocabulary, items: Vocabulary) -> Interactions:

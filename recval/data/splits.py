@@ -78,9 +78,11 @@ def split_by_time(interactions: Interactions, ratios: tuple[float, float, float]
     Raises:
         DataError: the ratios are not shares above 0, there is no column `time`, or a part has no interactions left.
     """
-    _check_shares(ratios, above=0)
+    _check_shares(ratios)
+    if min(ratios) == 0:
+        raise DataError(f"a split by time needs three shares above 0. Got {ratios} instead")
     time = interactions.column("time").astype(float)
-    valid_from, test_from = np.quantile(time, [ratios[0], ratios[0] + ratios[1]], method="higher")
+    valid_from, test_from = np.quantile(time, [ratios[0], 1 - ratios[2]], method="higher")
     part = np.where(time < valid_from, 0, np.where(time < test_from, 1, 2))
     known = np.zeros(len(interactions.users), bool)
     known[interactions.user[part == 0]] = True
@@ -135,7 +137,7 @@ def _part_sizes(counts: Codes, ratios: tuple[float, float, float]) -> tuple[Code
     valid, test = (np.floor(ratio / sum(ratios) * counts).astype(np.int64) for ratio in ratios[1:])
     train = counts - valid - test
     for part, ratio in ((test, ratios[2]), (valid, ratios[1])):
-        lifted = (0 < ratio) & (ratio / sum(ratios) * counts < 1) & (train > 1)
+        lifted = (ratio > 0) & (ratio / sum(ratios) * counts < 1) & (train > 1)
         part += lifted
         train -= lifted
     return train, valid

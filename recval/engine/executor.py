@@ -10,7 +10,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -88,13 +88,19 @@ class Processes:
             initializer=_prepare_worker,
             initargs=(function, shared, progress, self.threads),
         )
+        futures: dict[Future[Any], int] = {}
         try:
-            futures = {pool.submit(_run_task, position, task): position for position, task in enumerate(tasks)}
+            for position, task in enumerate(tasks):
+                futures[pool.submit(_run_task, position, task)] = position
             yield from _completed(futures, progress, on_progress)
         except BrokenProcessPool:
-            raise RunError("a worker process was lost (out of memory?); run again to continue") from None
+            raise RunError(
+                "a worker process was lost: for want of memory (run again to continue, with fewer workers), or "
+                "because a script starts workers outside of `if __name__ == '__main__':`"
+            ) from None
         finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+            _abandon(futures, progress)
+            pool.shutdown()
 
 
 def local_executor(workers: int | None = None) -> Executor:
@@ -119,12 +125,18 @@ def _completed(
             yield futures[future], future.result()
 
 
+def _abandon(futures: Iterable[Future[Any]], progress: SimpleQueue[tuple[int, float]]) -> None:
+    """Cancel what has not begun, and await the rest; the reports are read, for a full queue would block the tasks."""
+    begun = [future for future in futures if not future.cancel()]
+    while wait(begun, timeout=0.2).not_done:
+        while not progress.empty():
+            progress.get()
+
+
 _worker: dict[str, Any] = {}
 
 
-def _prepare_worker(
-    function: Function, shared: Any, progress: SimpleQueue[tuple[int, float]], threads: int
-) -> None:
+def _prepare_worker(function: Function, shared: Any, progress: SimpleQueue[tuple[int, float]], threads: int) -> None:
     import torch
 
     torch.set_num_threads(threads)

@@ -65,11 +65,23 @@ def write_table(path: str | Path, table: pa.Table) -> None:
 
 
 def write_tensors(path: str | Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> None:
-    """Write named tensors as safetensors, with a header of text entries."""
+    """Write named tensors as safetensors, with a header of text entries; tensors may share memory.
+
+    Raises:
+        RunError: the file cannot be written.
+    """
+    import torch
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
+    copies = {
+        name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()
+    }
     with replacing(path) as temporary:
-        save_file({name: tensor.detach().contiguous().cpu() for name, tensor in tensors.items()}, temporary, metadata)
+        try:
+            save_file(copies, temporary, dict(metadata) if metadata else None)
+        except SafetensorError as error:
+            raise RunError(f"{path} cannot be written: {error}") from None
 
 
 def read_json(path: str | Path) -> Any:
@@ -79,9 +91,7 @@ def read_json(path: str | Path) -> Any:
         RunError: the file is missing or damaged.
     """
     try:
-        return json.loads(Path(path).read_text(encoding="utf8"))
-    except FileNotFoundError:
-        raise RunError(f"there is no file {path}") from None
+        return json.loads(_existing(path).read_bytes())
     except ValueError as error:
         raise RunError(f"{path} is not valid JSON: {error}") from None
 
@@ -92,11 +102,9 @@ def read_table(path: str | Path) -> pa.Table:
     Raises:
         RunError: the file is missing or damaged.
     """
-    if not Path(path).is_file():
-        raise RunError(f"there is no file {path}")
     try:
-        return pq.read_table(path)
-    except pa.ArrowInvalid as error:
+        return pq.read_table(_existing(path))
+    except (pa.ArrowException, OSError) as error:
         raise RunError(f"{path} is not a Parquet file: {' '.join(str(error).split())}") from None
 
 
@@ -109,9 +117,13 @@ def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     from safetensors import SafetensorError, safe_open
 
     try:
-        with safe_open(path, framework="pt") as file:
+        with safe_open(_existing(path), framework="pt") as file:
             return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
-    except FileNotFoundError:
-        raise RunError(f"there is no file {path}") from None
     except SafetensorError as error:
         raise RunError(f"{path} is not a safetensors file: {error}") from None
+
+
+def _existing(path: str | Path) -> Path:
+    if not Path(path).is_file():
+        raise RunError(f"there is no file {path}")
+    return Path(path)

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from recval.errors import RunError
 from recval.store.files import read_tensors, write_tensors
 
 _TENSOR = "__tensor__"
@@ -36,17 +37,22 @@ def read_state(path: str | Path) -> State:
         RunError: the file is missing or damaged.
     """
     tensors, header = read_tensors(path)
-    return _with_tensors(json.loads(header["state"]), tensors)
+    try:
+        return _with_tensors(json.loads(header["state"]), tensors)
+    except (KeyError, ValueError):
+        raise RunError(f"{path} holds no training state, or a damaged one") from None
 
 
 def _without_tensors(value: Any, tensors: dict[str, Tensor]) -> Any:
     if isinstance(value, Tensor):
         name = str(len(tensors))
-        tensors[name] = value.clone()
+        tensors[name] = value
         return {_TENSOR: name}
     if isinstance(value, dict):
         if not all(isinstance(key, str) for key in value):
             raise TypeError(f"the keys of a state must be text, got {list(value)}")
+        if _TENSOR in value:
+            raise TypeError(f"the key {_TENSOR} marks the place of a tensor; a state cannot have it")
         return {key: _without_tensors(item, tensors) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_without_tensors(item, tensors) for item in value]

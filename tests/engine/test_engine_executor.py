@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+import os
+import threading
+
+import numpy as np
+import pytest
+import torch
+
+from recval.engine import Processes, Serial, local_executor
+from recval.errors import ConfigError, DataError, ModelError, RecvalError, RunError
+from recval.rng import numpy_generator
+
+SHARED = {"table": np.arange(5.0), "seed": 7}
+
+
+def ignore(position, fraction):
+    pass
+
+
+def draw(shared, task, report):
+    """A task that draws from its own stream, and says in which process and with how many threads it ran."""
+    report(0.5)
+    numbers = numpy_generator(shared["seed"], "task", task).normal(size=4)
+    report(1.0)
+    return float(numbers @ shared["table"][:4]), os.getpid(), torch.get_num_threads()
+
+
+def fail(shared, task, report):
+    if task == shared["bad"]:
+        raise shared["error"]
+    return task
+
+
+def die(shared, task, report):
+    if task == 1:
+        os._exit(3)
+    return task
+
+
+def report_much(shared, task, report):
+    """Reports more than a pipe holds, and fails at once where the task is to fail."""
+    if task == "fail":
+        raise ModelError("diverged")
+    for step in range(20_000):
+        report(step / 20_000)
+    return task
+
+
+def answers(executor, tasks, on_progress=ignore):
+    return {tasks[position]: result for position, result in executor.map(draw, tasks, SHARED, on_progress)}
+
+
+@pytest.fixture(scope="module")
+def reference():
+    return answers(Serial(), list(range(6)))
+
+
+def test_the_answers_do_not_depend_on_the_workers_or_on_the_order_of_tasks(reference):
+    assert len({number for number, *_ in reference.values()}) == 6
+    assert {process for _, process, _ in reference.values()} == {os.getpid()}
+    reports = []
+    backwards = answers(Processes(2), list(reversed(range(6))), lambda *report: reports.append(report))
+    assert {task: number for task, (number, *_) in backwards.items()} == {
+        task: number for task, (number, *_) in reference.items()
+    }
+    assert 1 <= len({process for _, process, _ in backwards.values()} - {os.getpid()}) <= 2
+    assert {threads for *_, threads in backwards.values()} == {1}
+    assert sorted(reports) == [(position, fraction) for position in range(6) for fraction in (0.5, 1.0)]
+    for position in range(6):
+        assert [fraction for place, fraction in reports if place == position] == [0.5, 1.0]
+
+
+def test_in_one_process_the_results_come_in_order_while_the_tasks_run():
+    events = []
+    for position, (number, *_) in Serial().map(draw, [4, 2], SHARED, lambda *report: events.append(report)):
+        events.append((position, number))
+    first, second = (numpy_generator(7, "task", task).normal(size=4) @ np.arange(4.0) for task in (4, 2))
+    assert events == [(0, 0.5), (0, 1.0), (0, first), (1, 0.5), (1, 1.0), (1, second)]
+
+
+def test_threads_are_those_asked_for_and_restored_even_after_an_early_end():
+    before = torch.get_num_threads()
+    assert [threads for _, (*_, threads) in Serial(threads=3).map(draw, [1], SHARED, ignore)] == [3]
+    assert torch.get_num_threads() == before
+    assert [threads for _, (*_, threads) in Serial().map(draw, [1], SHARED, ignore)] == [before]
+    with pytest.raises(DataError):
+        list(Serial(threads=3).map(fail, [1], {"bad": 1, "error": DataError("x")}, ignore))
+    assert torch.get_num_threads() == before
+    results = Serial(threads=3).map(draw, [1, 2], SHARED, ignore)
+    next(results)
+    results.close()
+    assert torch.get_num_threads() == before
+
+
+@pytest.mark.parametrize("executor", [Serial(), Processes(2)])
+def test_no_tasks_have_no_results(executor):
+    assert list(executor.map(draw, [], SHARED, ignore)) == []
+
+
+@pytest.mark.parametrize("kind", [RecvalError, ConfigError, DataError, ModelError, RunError, ValueError])
+def test_an_error_in_a_task_is_raised_as_itself(kind):
+    error = kind("ratings.csv, line 7: the rating must be a number, found 'é'")
+    with pytest.raises(kind) as raised:
+        list(Serial().map(fail, [0, 1, 2], {"bad": 1, "error": error}, ignore))
+    assert raised.value is error
+
+
+def test_an_error_in_another_process_is_raised_as_itself():
+    error = DataError("ratings.csv, line 7: the rating must be a number, found 'é'")
+    with pytest.raises(DataError) as raised:
+        list(Processes(1).map(fail, [0, 1, 2], {"bad": 1, "error": error}, ignore))
+    assert type(raised.value) is DataError
+    assert str(raised.value) == str(error)
+
+
+@pytest.mark.parametrize("kind", [RecvalError, ConfigError, DataError, ModelError, RunError])
+def test_every_error_survives_the_border_between_processes(kind):
+    from multiprocessing.reduction import ForkingPickler
+
+    copy = ForkingPickler.loads(ForkingPickler.dumps(kind("found 'é'")))
+    assert type(copy) is kind
+    assert str(copy) == "found 'é'"
+
+
+def test_a_worker_that_dies_is_a_run_error():
+    with pytest.raises(RunError) as raised:
+        list(Processes(1).map(die, [0, 1, 2, 3], None, ignore))
+    assert str(raised.value).startswith("a worker process was lost")
+    assert "\n" not in str(raised.value)
+
+
+def test_reports_that_nobody_reads_any_more_do_not_block_the_end():
+    ended = threading.Event()
+
+    def run():
+        with pytest.raises(ModelError, match="diverged"):
+            list(Processes(2).map(report_much, ["fail", "long", "long"], None, ignore))
+        ended.set()
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    assert ended.wait(60)
+
+
+def test_the_executor_of_this_machine():
+    assert local_executor(1) == local_executor(0) == Serial(threads=1)
+    assert local_executor(3) == Processes(3, threads=1)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    assert local_executor() == (Serial(threads=1) if cores == 1 else Processes(cores))
