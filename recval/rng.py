@@ -66,10 +66,12 @@ def isolated(seed: int, *path: str | int) -> Iterator[None]:
     import torch
 
     python_state, numpy_state = random.getstate(), np.random.get_state()  # noqa: NPY002
+    # torch.manual_seed would also queue a seed for devices that are not in use yet, which outlives the block.
     devices = list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []
     with torch.random.fork_rng(devices=devices):
         derived = derive(seed, *path)
-        torch.manual_seed(derived)
+        for generator in (torch.default_generator, *(torch.cuda.default_generators[device] for device in devices)):
+            generator.manual_seed(derived)
         np.random.seed(derived % 2**32)  # noqa: NPY002
         random.seed(derived)
         try:

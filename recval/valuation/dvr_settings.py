@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from recval.adapter.observation import INPUTS, Input
+from recval.adapter.observation import Input
 from recval.declarations import Declaration
 
 
@@ -33,7 +33,7 @@ class DVRSettings(Declaration):
     """
 
     reward: str = "bpr"
-    inputs: tuple[Input, ...] = Field(INPUTS, min_length=1)
+    inputs: tuple[Input, ...] = Field(("user", "item", "activity", "popularity"), min_length=1)
     action: Literal["weights", "selection"] = "weights"
     temperature: float = Field(0.05, gt=0)
     interval: int = Field(20, ge=1)
@@ -43,7 +43,7 @@ class DVRSettings(Declaration):
     fit: float = Field(1.0, ge=0)
     entropy: float = Field(0.0, ge=0)
     baseline: int = Field(20, ge=1)
-    hidden: tuple[int, ...] = (32,)
+    hidden: tuple[int, ...] = (16,)
     features: int = Field(10, ge=1)
     channels: int = Field(8, ge=1)
     order: int = Field(2, ge=1, le=3)
