@@ -54,7 +54,7 @@ def run(recipe: Recipe, path: str | Path, executor: Executor | None = None, stag
         DataError: the data is not what it must be.
         RunError: the folder holds another run, or cannot be written.
     """
-    experiment = _prepare(recipe, path)
+    experiment = _open(recipe, path)
     run = experiment.run
     executor, stage = executor or Serial(), stage or _silent
     methods = [MethodTrial(method, seed) for seed in recipe.seeds for method in recipe.methods]
@@ -73,8 +73,14 @@ def run(recipe: Recipe, path: str | Path, executor: Executor | None = None, stag
     return run
 
 
-def _prepare(recipe: Recipe, path: str | Path) -> Experiment:
-    """Check all that can be checked before the first training, then open the folder."""
+def check(recipe: Recipe) -> Split:
+    """Check all that can be checked without training, and return the data, held out as the recipe says.
+
+    Raises:
+        ConfigError: the recipe names something that there is not.
+        DataError: the data is not what it must be.
+        ModelError: a model cannot be built.
+    """
     for metric in (*recipe.metrics, recipe.training.monitor):
         parse(metric)
     for method in recipe.methods:
@@ -83,6 +89,12 @@ def _prepare(recipe: Recipe, path: str | Path) -> Experiment:
     _check_model(recipe.model, split, trained=True)
     for model in recipe.references:
         _check_model(model, split, trained=False)
+    return split
+
+
+def _open(recipe: Recipe, path: str | Path) -> Experiment:
+    """Check the recipe, then open the folder."""
+    split = check(recipe)
     run = Run.create(path, recipe.model_dump(mode="json"))
     if not run.environment_path.exists():
         write_json(run.environment_path, environment())

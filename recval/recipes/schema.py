@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from recval.data import DataSource, Interactions, Split, dataset_card, leave_one_out, split_by_ratio, split_by_time
 from recval.data.splits import Order, split_given
@@ -149,7 +149,10 @@ class Recipe(Declaration):
     """
 
     description: str = ""
-    data: str | DataSource
+    data: Annotated[
+        Annotated[str, Tag("name")] | Annotated[DataSource, Tag("source")],
+        Discriminator(lambda data: "name" if isinstance(data, str) else "source"),
+    ]
     split: Annotated[RatioSplit | LeaveOneOutSplit | TimeSplit | GivenSplit, Field(discriminator="kind")] = RatioSplit()
     model: ModelRecipe
     training: Training = Training()

@@ -1,0 +1,61 @@
+"""Files that commands write for a person: whole or absent, and never over another without being told to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from recval.errors import ConfigError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from recval.data import Interactions
+
+TABLE_ENDINGS = (".csv", ".parquet")
+
+
+def check_new(path: Path, *, force: bool) -> None:
+    """Refuse a path that is taken.
+
+    Raises:
+        ConfigError: there is something already, and `force` was not given.
+    """
+    if path.is_dir():
+        raise ConfigError(f"{path} is a folder; name a file")
+    if path.exists() and not force:
+        raise ConfigError(f"{path} exists already; replace it with --force, or name another file")
+
+
+def check_table(path: Path, *, force: bool) -> None:
+    """Refuse a path that no table can be written to, before any work is done.
+
+    Raises:
+        ConfigError: the ending says no format, or the path is taken.
+    """
+    if path.suffix not in TABLE_ENDINGS:
+        raise ConfigError(f"{path}: the format follows from the ending, which must be {' or '.join(TABLE_ENDINGS)}")
+    check_new(path, force=force)
+
+
+def write_interactions(path: Path, interactions: Interactions) -> None:
+    """Write interactions with their own ids and all their columns, as CSV or Parquet."""
+    from pyarrow.csv import write_csv
+
+    from recval.store.files import replacing, write_table
+
+    table = own_ids(interactions)
+    if path.suffix == ".parquet":
+        write_table(path, table)
+    else:
+        with replacing(path) as temporary:
+            write_csv(table, temporary)
+
+
+def own_ids(interactions: Interactions) -> pa.Table:
+    """Return the table of interactions with the users' and items' own ids in place of the codes."""
+    table = interactions.table
+    for role, vocabulary in (("user", interactions.users), ("item", interactions.items)):
+        position = table.column_names.index(role)
+        table = table.set_column(position, role, vocabulary.ids.take(table[role].combine_chunks()))
+    return table

@@ -1,0 +1,62 @@
+"""What is shown on stderr while a command works; nothing where stderr is not a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from recval.recipes.running import Stage
+
+
+def working(what: str) -> AbstractContextManager[object]:
+    """Show that something is being done whose length is not known."""
+    return Console(stderr=True).status(f"{what} …")
+
+
+@contextmanager
+def stages(*, quiet: bool) -> Iterator[Stage]:
+    """Give what opens a stage of a run as a bar, which moves by fractions of trials."""
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        TaskProgressColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, disable=quiet or not console.is_terminal) as progress:
+        waiting = progress.add_task("preparing", total=None)
+
+        @contextmanager
+        def stage(name: str, trials: int) -> Iterator[Callable[[int, float], None]]:
+            progress.update(waiting, visible=False)
+            yield _bar(progress, name, trials)
+
+        yield stage
+
+
+def _bar(progress: Progress, name: str, trials: int) -> Callable[[int, float], None]:
+    """Add a bar; what is returned is told the position of a trial and how far it is."""
+    task = progress.add_task(f"{name} ({trials} trainings)", total=trials)
+    done = [0.0] * trials
+
+    def on_progress(position: int, fraction: float) -> None:
+        done[position] = fraction
+        progress.update(task, completed=sum(done))
+
+    return on_progress

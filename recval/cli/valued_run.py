@@ -1,0 +1,156 @@
+"""A run with its values, beside the interactions that they are the values of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from recval.data import Interactions, Split, Vocabulary, dataset_card
+from recval.declarations import read
+from recval.errors import DataError, RunError, nearest
+from recval.recipes import Recipe
+from recval.recipes.trials import MethodTrial
+from recval.store.run import Run
+from recval.valuation import Values
+
+
+@dataclass(frozen=True)
+class ValuedRun:
+    """A finished run whose recipe has a valuator.
+
+    Attributes:
+        run: the run.
+        recipe: its recipe.
+        values: the values of its training interactions, over seeds.
+    """
+
+    run: Run
+    recipe: Recipe
+    values: Values
+
+    @classmethod
+    def open(cls, path: Path) -> ValuedRun:
+        """Return the run in a folder.
+
+        Raises:
+            RunError: there is no run, it is not finished, or nothing was valued in it.
+        """
+        run = Run.open(path)
+        if not run.values_path.is_file():
+            raise RunError(f"the run in {path} has no values: its recipe has no method of kind dvr")
+        return cls(run, read(run.recipe_path, Recipe), Values.read(run.values_path))
+
+    @cached_property
+    def split(self) -> Split:
+        """The data of the run, split as it was.
+
+        Raises:
+            DataError: the training interactions are no longer those that were valued.
+        """
+        split = self.recipe.split_data()
+        players = self.values.players
+        for role, vocabulary in (("user", split.users), ("item", split.items)):
+            if not vocabulary.ids.take(split.train.table[role]).equals(players[role]):
+                raise DataError(f"the data is no longer that of the run in {self.run.path}: the {role}s differ")
+        return split
+
+    def titles(self, items: pa.Array | pa.ChunkedArray) -> list[str | None] | None:
+        """Return the items' names in words; None where the data set has none."""
+        card = dataset_card(self.recipe.data) if isinstance(self.recipe.data, str) else None
+        if card is None or card.item_title is None:
+            return None
+        known = card.load().items
+        if known.fields is None or card.item_title not in known.fields.column_names:
+            raise DataError(f"the items of {card.name} have no field {card.item_title!r}, which its card names")
+        return known.fields[card.item_title].take(pa.array(known.codes(items))).to_pylist()
+
+    def top(self, count: int, *, lowest: bool) -> list[dict[str, Any]]:
+        """Return the most, or least, valuable interactions: rank, user, item, title, value and standard error."""
+        rows = self._from(lowest=lowest)[:count]
+        table = self.values.to_table().select(["rank", "user", "item", "value", "standard_error"]).take(pa.array(rows))
+        titles = self.titles(table["item"])
+        return [
+            {**row, **({} if titles is None else {"title": titles[position]})}
+            for position, row in enumerate(table.to_pylist())
+        ]
+
+    def without(self, fraction: float, *, lowest: bool) -> Interactions:
+        """Return the training interactions without the share of the least, or most, valuable ones."""
+        kept = self._from(lowest=lowest)[round(fraction * len(self.values)) :]
+        return self.split.train.take(np.sort(kept))
+
+    def explain(self, user: str, item: str) -> dict[str, Any]:
+        """Return what there is to say about the value of a training interaction.
+
+        Raises:
+            DataError: the user or item is unknown, or the pair was not trained on.
+        """
+        train, values = self.split.train, self.values
+        codes = _code(train.users, user, "user"), _code(train.items, item, "item")
+        row = self._row(codes)
+        of_user, of_item = train.user == codes[0], train.item == codes[1]
+        value, rank = float(values.value[row]), int(values.rank[row])
+        alone = float(values.players["alone"][row].as_py()) if "alone" in values.players.column_names else None
+        titles = self.titles(train.items.ids.take(pa.array([codes[1]])))
+        return {
+            "user": train.users.names([codes[0]])[0],
+            "item": train.items.names([codes[1]])[0],
+            "title": titles[0] if titles else None,
+            "value": value,
+            "standard_error": float(values.standard_error[row]),
+            "rank": rank,
+            "interactions": len(values),
+            "percentile": 100 * (len(values) - rank) / len(values),
+            "alone": alone,
+            "company": None if alone is None else value - alone,
+            "user_interactions": int(of_user.sum()),
+            "user_mean_value": float(values.value[of_user].mean()),
+            "item_interactions": int(of_item.sum()),
+            "item_mean_value": float(values.value[of_item].mean()),
+            "by_seed": {str(seed): float(self._of_seed(seed).value[row]) for seed in self.recipe.seeds},
+        }
+
+    def _from(self, *, lowest: bool) -> npt.NDArray[np.intp]:
+        order = self.values.order()
+        return order[::-1] if lowest else order
+
+    def _row(self, codes: tuple[int, int]) -> int:
+        """Return the position of a pair in the training part."""
+        parts = {"validation": self.split.valid, "test": self.split.test}
+        if len(found := _rows_of(self.split.train, codes)):
+            return int(found[0])
+        pair = f"user {self.split.users.names([codes[0]])[0]}, item {self.split.items.names([codes[1]])[0]}"
+        for name, part in parts.items():
+            if len(_rows_of(part, codes)):
+                raise DataError(f"{pair} is in the {name} part; only training interactions have a value")
+        raise DataError(f"there is no interaction of {pair} in the data; only training interactions have a value")
+
+    def _of_seed(self, seed: int) -> Values:
+        return Values.read(MethodTrial(str(self.recipe.valuator), seed).folder(self.run) / "values.parquet")
+
+
+def _rows_of(part: Interactions, codes: Sequence[int]) -> npt.NDArray[np.intp]:
+    return np.flatnonzero((part.user == codes[0]) & (part.item == codes[1]))
+
+
+def _code(vocabulary: Vocabulary, given: str, role: str) -> int:
+    """Return the code of an id that a person typed.
+
+    Raises:
+        DataError: it is unknown.
+    """
+    try:
+        code = int(vocabulary.find([given])[0])
+    except DataError:  # text where ids are numbers
+        code = -1
+    if code < 0:
+        near = nearest(given, map(str, vocabulary.ids.to_pylist()))
+        raise DataError(f"unknown {role} {given!r}{near} (the data has {len(vocabulary):,} {role}s)")
+    return code

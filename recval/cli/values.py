@@ -1,0 +1,101 @@
+"""`recval values`: what the training interactions of a run are worth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from recval.cli.files import check_table, write_interactions
+from recval.cli.output import as_text, show_facts, show_json, show_table
+from recval.cli.parameters import AsJson, Force, RunFolder, examples
+from recval.cli.progress import working
+from recval.errors import ConfigError
+
+app = typer.Typer(no_args_is_help=True, help="What the training interactions of a run are worth.")
+
+
+@app.command(epilog=examples("recval values top runs/dvr-ml100k", "recval values top runs/dvr-ml100k -n 50 --lowest"))
+def top(
+    run: RunFolder,
+    count: Annotated[int, typer.Option("--count", "-n", min=1, help="How many to show.")] = 10,
+    lowest: Annotated[bool, typer.Option("--lowest", help="Show the least valuable ones.")] = False,
+    json: AsJson = False,
+) -> None:
+    """Show the most, or least, valuable training interactions."""
+    with working("reading the values"):
+        from recval.cli.valued_run import ValuedRun
+
+        rows = ValuedRun.open(run).top(count, lowest=lowest)
+    if json:
+        show_json(rows)
+    else:
+        show_table(list(rows[0]), [tuple(_shown(row).values()) for row in rows])
+
+
+@app.command(
+    epilog=examples(
+        "recval values drop runs/dvr-ml100k --fraction 0.1 --out cleaned.csv",
+        "recval values drop runs/dvr-ml100k --fraction 0.05 --order highest --out without-best.parquet --force",
+    )
+)
+def drop(
+    run: RunFolder,
+    fraction: Annotated[float, typer.Option(help="The share to drop, between 0 and 1.")],
+    out: Annotated[Path, typer.Option(help="The file to write: .csv or .parquet.")],
+    order: Annotated[Literal["lowest", "highest"], typer.Option(help="What to drop first.")] = "lowest",
+    force: Force = False,
+) -> None:
+    """Write the training interactions without the least, or most, valuable ones."""
+    if not 0 < fraction < 1:
+        raise ConfigError(f"--fraction must be between 0 and 1, got {fraction:g}")
+    check_table(out, force=force)
+    with working("reading the data"):
+        from recval.cli.valued_run import ValuedRun
+
+        valued = ValuedRun.open(run)
+        kept = valued.without(fraction, lowest=order == "lowest")
+        write_interactions(out, kept)
+    dropped = len(valued.values) - len(kept)
+    typer.echo(f"{out}: {len(kept):,} training interactions, without the {dropped:,} of the {order} value")
+
+
+@app.command(epilog=examples("recval values explain runs/dvr-ml100k --user 196 --item 242"))
+def explain(
+    run: RunFolder,
+    user: Annotated[str, typer.Option(help="The user's id.")],
+    item: Annotated[str, typer.Option(help="The item's id.")],
+    json: AsJson = False,
+) -> None:
+    """Show what is known of the value of one training interaction."""
+    with working("reading the data"):
+        from recval.cli.valued_run import ValuedRun
+
+        found = ValuedRun.open(run).explain(user, item)
+    if json:
+        show_json(found)
+    else:
+        show_facts(_sentences(found), title=f"user {found['user']}, item {found['item']}")
+
+
+def _shown(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row with its ids as text: numbers of people and things bear no separators."""
+    return {**row, "user": str(row["user"]), "item": str(row["item"])}
+
+
+def _sentences(found: dict[str, Any]) -> dict[str, object]:
+    facts: dict[str, object] = {
+        "title": found["title"],
+        "value": f"{as_text(found['value'])} (standard error {as_text(found['standard_error'])})",
+        "rank": (
+            f"{found['rank']:,} of {found['interactions']:,}; "
+            f"worth more than {found['percentile']:.1f} % of the training interactions"
+        ),
+        "alone": found["alone"],
+        "through company": found["company"],
+        "user": f"{found['user_interactions']:,} training interactions, mean value {as_text(found['user_mean_value'])}",
+        "item": f"{found['item_interactions']:,} training interactions, mean value {as_text(found['item_mean_value'])}",
+        "by seed": ", ".join(f"{seed}: {as_text(value)}" for seed, value in found["by_seed"].items()),
+    }
+    return {name: value for name, value in facts.items() if value is not None}
