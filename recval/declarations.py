@@ -6,18 +6,35 @@ recval ships model cards, data-set cards and recipes; `shipped(kind)` finds them
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+from pydantic_core import PydanticCustomError
 
-from recval.errors import ConfigError, nearest, unknown
+from recval.errors import ConfigError, RecvalError, nearest, unknown
 from recval.yaml_file import Key, line_of, parse
 
 Kind = Literal["models", "datasets", "configs"]
+
+
+def checked(check: Callable[[Any], object]) -> AfterValidator:
+    """Return a validator that lets a value through unless `check` refuses it with a `RecvalError`.
+
+    The error then names the key and the line at which the value stands.
+    """
+
+    def validator(value: Any) -> Any:
+        try:
+            check(value)
+        except RecvalError as error:
+            raise PydanticCustomError("refused", "{reason}", {"reason": str(error)}) from None
+        return value
+
+    return AfterValidator(validator)
 
 
 class Declaration(BaseModel):
@@ -71,13 +88,25 @@ def read(path: Path, schema: type[Schema], overrides: Mapping[str, object] | Non
         )
     for key, value in (overrides or {}).items():
         _assign(values, key.split("."), value)
-    return validate(values, schema, source=path, node=node)
+    return validate(values, schema, source=path, node=node, overrides=overrides or ())
 
 
 def validate(
-    values: Mapping[str, object], schema: type[Schema], *, source: object = None, node: yaml.Node | None = None
+    values: Mapping[str, object],
+    schema: type[Schema],
+    *,
+    source: object = None,
+    node: yaml.Node | None = None,
+    overrides: Collection[str] = (),
 ) -> Schema:
     """Return `values` as `schema`.
+
+    Args:
+        values: keys and values.
+        schema: what they must fit.
+        source: the file that they come from.
+        node: the file's YAML, to find lines in.
+        overrides: the dotted keys whose values do not come from the file.
 
     Raises:
         ConfigError: a value does not fit; one line that names the key, what was found and what is allowed.
@@ -86,9 +115,11 @@ def validate(
         return schema.model_validate(values)
     except ValidationError as error:
         first, *others = error.errors()
+        others = [other for other in others if other["loc"] != first["loc"][: len(other["loc"])]]
         more = f" (and {len(others)} more)" if others else ""
         keys = _keys(values, first)
-        raise ConfigError(f"{_place(source, node, keys)}{_explain(first, keys, schema)}{more}") from None
+        place = "" if _is_overridden(keys, overrides) else _place(source, node, keys)
+        raise ConfigError(f"{place}{_explain(first, keys, schema)}{more}") from None
 
 
 def _assign(values: dict[str, Any], path: Sequence[str], value: object) -> None:
@@ -115,6 +146,11 @@ def _keys(values: Any, error: Any) -> tuple[Key, ...]:
     return tuple(keys)
 
 
+def _is_overridden(keys: tuple[Key, ...], overrides: Collection[str]) -> bool:
+    dotted = ".".join(map(str, keys)) + "."
+    return any(dotted.startswith(f"{override}.") for override in overrides)
+
+
 def _place(source: object, node: yaml.Node | None, keys: tuple[Key, ...]) -> str:
     if source is None:
         return ""
@@ -136,6 +172,8 @@ def _explain(error: Any, keys: tuple[Key, ...], schema: type[BaseModel]) -> str:
     if kind == "literal_error":
         what = "key" if location[-1] == "[key]" else "value"
         return f"{key}: {unknown(what, error['input'], _listed(error['ctx']['expected']))}"
+    if kind == "refused":
+        return f"{key}: {error['msg']}"
     message = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
     found = "" if isinstance(error["input"], dict | list) else f". Got {error['input']!r} instead"
     return f"{key}: {message}{found}"

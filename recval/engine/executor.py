@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -98,6 +99,10 @@ class Processes:
                 "a worker process was lost: for want of memory (run again to continue, with fewer workers), or "
                 "because a script starts workers outside of `if __name__ == '__main__':`"
             ) from None
+        except KeyboardInterrupt:
+            for worker in list(pool._processes.values()):
+                worker.terminate()
+            raise
         finally:
             _abandon(futures, progress)
             pool.shutdown()
@@ -139,6 +144,8 @@ _worker: dict[str, Any] = {}
 def _prepare_worker(function: Function, shared: Any, progress: SimpleQueue[tuple[int, float]], threads: int) -> None:
     import torch
 
+    # An interrupt reaches every process of a terminal; this one is ended by the process that started it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(threads)
     _worker.update(function=function, shared=shared, progress=progress)
 

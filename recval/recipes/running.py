@@ -11,13 +11,14 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import torch
 
+from recval.backbones import Batch
 from recval.backbones.recbole import build
 from recval.data import Split
 from recval.engine import Executor, Serial
 from recval.engine.executor import OnProgress
-from recval.errors import ConfigError
-from recval.ranking import parse
+from recval.errors import ConfigError, DataError
 from recval.recipes.schema import ModelRecipe, Recipe
 from recval.recipes.summary import per_user_table, removal_table, summarise
 from recval.recipes.trials import (
@@ -81,11 +82,10 @@ def check(recipe: Recipe) -> Split:
         DataError: the data is not what it must be.
         ModelError: a model cannot be built.
     """
-    for metric in (*recipe.metrics, recipe.training.monitor):
-        parse(metric)
-    for method in recipe.methods:
-        recipe.callback(method)
     split = recipe.split_data()
+    for name, part in (("validate", split.valid), ("test", split.test)):
+        if len(part) == 0:
+            raise DataError(f"split: no interactions are left to {name} on")
     _check_model(recipe.model, split, trained=True)
     for model in recipe.references:
         _check_model(model, split, trained=False)
@@ -102,14 +102,18 @@ def _open(recipe: Recipe, path: str | Path) -> Experiment:
 
 
 def _check_model(model: ModelRecipe, split: Split, *, trained: bool) -> None:
-    """Build the model on a few interactions, so that a wrong name or parameter is told before any work."""
-    backbone = build(model.name, split.train.take(np.arange(1)), model.parameters)
+    """Build the model on one interaction, so that what it cannot do is told before any work."""
+    one = split.train.take(np.arange(1))
+    backbone = build(model.name, one, model.parameters)
     if backbone.needs_training != trained:
         raise ConfigError(
             f"the model {model.name} is complete as it is built; name it under references"
             if trained
             else f"the reference {model.name} needs training; references are models such as EASE, ItemKNN and Pop"
         )
+    if trained:
+        user, item = torch.from_numpy(one.user.copy()), torch.from_numpy(one.item.copy())
+        backbone.loss_per_sample(Batch(torch.zeros_like(user), user, item, item))
 
 
 def _execute(name: str, experiment: Experiment, trials: Sequence[Trial], executor: Executor, stage: Stage) -> None:

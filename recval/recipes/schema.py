@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
+from recval.backbones.recbole.parameters import complete
 from recval.data import DataSource, Interactions, Split, dataset_card, leave_one_out, split_by_ratio, split_by_time
 from recval.data.splits import Order, split_given
-from recval.declarations import Declaration
-from recval.errors import unknown
+from recval.declarations import Declaration, checked
+from recval.errors import ConfigError, DataError, unknown
+from recval.ranking import parse
 from recval.store.run import folder_name
 from recval.training import Callback, Training
 from recval.valuation import DVR, DVRSettings, ReweightedLoss, Shuffled, TruncatedLoss, Uniform
 
 Shares = tuple[float, float, float]
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
 
 
 class RatioSplit(Declaration):
@@ -23,7 +27,7 @@ class RatioSplit(Declaration):
     kind: Literal["ratio"] = "ratio"
     ratios: Shares = (0.8, 0.1, 0.1)
     order: Order = "random"
-    seed: int = 0
+    seed: Seed = 0
 
     def apply(self, interactions: Interactions) -> Split:
         """Split the interactions."""
@@ -35,7 +39,7 @@ class LeaveOneOutSplit(Declaration):
 
     kind: Literal["leave-one-out"] = "leave-one-out"
     order: Order = "time"
-    seed: int = 0
+    seed: Seed = 0
 
     def apply(self, interactions: Interactions) -> Split:
         """Split the interactions."""
@@ -70,6 +74,14 @@ class ModelRecipe(Declaration):
 
     name: str
     parameters: dict[str, Any] = {}
+
+
+Model = Annotated[ModelRecipe, checked(lambda model: complete(model.name, model.parameters))]
+
+
+def _distinct(values: Sequence[object]) -> None:
+    if len(set(values)) < len(values):
+        raise ConfigError(f"no entry may stand twice, got {list(values)}")
 
 
 class Plain(Declaration):
@@ -129,7 +141,7 @@ class Removal(Declaration):
 
     method: str
     fractions: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = (0.1, 0.2, 0.3, 0.4, 0.5)
-    seeds: tuple[int, ...] = (0,)
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1), checked(_distinct)] = (0,)
 
 
 class Recipe(Declaration):
@@ -150,24 +162,20 @@ class Recipe(Declaration):
 
     description: str = ""
     data: Annotated[
-        Annotated[str, Tag("name")] | Annotated[DataSource, Tag("source")],
+        Annotated[str, checked(dataset_card), Tag("name")] | Annotated[DataSource, Tag("source")],
         Discriminator(lambda data: "name" if isinstance(data, str) else "source"),
     ]
     split: Annotated[RatioSplit | LeaveOneOutSplit | TimeSplit | GivenSplit, Field(discriminator="kind")] = RatioSplit()
-    model: ModelRecipe
+    model: Model
     training: Training = Training()
-    metrics: tuple[str, ...] = Field(("ndcg@10", "recall@10"), min_length=1)
-    seeds: tuple[int, ...] = Field((0, 1, 2, 3, 4), min_length=1)
+    metrics: Annotated[tuple[Annotated[str, checked(parse)], ...], Field(min_length=1), checked(_distinct)] = (
+        "ndcg@10",
+        "recall@10",
+    )
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1), checked(_distinct)] = (0, 1, 2, 3, 4)
     methods: dict[str, Method] = Field(min_length=1)
-    references: tuple[ModelRecipe, ...] = ()
+    references: Annotated[tuple[Model, ...], checked(lambda models: _distinct([model.name for model in models]))] = ()
     removal: Removal | None = None
-
-    @field_validator("seeds")
-    @classmethod
-    def _distinct(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
-        if len(set(seeds)) < len(seeds):
-            raise ValueError(f"seeds must differ from each other, got {list(seeds)}")
-        return seeds
 
     @field_validator("methods")
     @classmethod
@@ -195,8 +203,14 @@ class Recipe(Declaration):
             ConfigError: there is no such data set.
             DataError: the data is not what it must be.
         """
-        interactions = dataset_card(self.data).load() if isinstance(self.data, str) else self.data.load()
-        return self.split.apply(interactions)
+        try:
+            interactions = dataset_card(self.data).load() if isinstance(self.data, str) else self.data.load()
+        except DataError as error:
+            raise DataError(f"data: {error}") from None
+        try:
+            return self.split.apply(interactions)
+        except DataError as error:
+            raise DataError(f"split: {error}") from None
 
     @property
     def valuator(self) -> str | None:

@@ -61,7 +61,7 @@ def summarise(
         "methods": {method: _spread(by_seed.loc[method]) for method in methods},
         "validation": {method: _spread(validation.loc[method]) for method in methods},
         "references": {trial.model.name: _means(run, trial) for trial in references},
-        "comparisons": {metric: _comparisons(per_user, methods, metric) for metric in metrics},
+        "comparisons": {metric: comparisons(per_user, methods, metric) for metric in metrics},
     }
 
 
@@ -87,7 +87,7 @@ def _spread(by_seed: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def _comparisons(per_user: pd.DataFrame, methods: list[str], metric: str) -> dict[str, Any]:
+def comparisons(per_user: pd.DataFrame, methods: list[str], metric: str) -> dict[str, Any]:
     """Return the paired test of each method against the first, over users, each user's mean over seeds."""
     wide = per_user.groupby(["user", "method"])[metric].mean().unstack("method")
     baseline = wide[methods[0]].to_numpy()

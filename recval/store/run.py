@@ -26,6 +26,7 @@ import yaml
 
 from recval.errors import RunError
 from recval.store.files import read_json, read_table, write_text
+from recval.yaml_file import parse
 
 
 @dataclass(frozen=True)
@@ -121,16 +122,27 @@ class Run:
         return self.path.joinpath("trials", *(folder_name(str(name)) for name in names))
 
     def recipe(self) -> dict[str, Any]:
-        """Return the resolved recipe."""
-        return yaml.safe_load(self.recipe_path.read_text(encoding="utf8"))
+        """Return the resolved recipe.
+
+        Raises:
+            ConfigError: the file is damaged.
+        """
+        return parse(self.recipe_path)[1]
 
     def environment(self) -> dict[str, Any]:
         """Return the environment that the run was started in."""
         return read_json(self.environment_path)
 
     def metrics(self) -> dict[str, Any]:
-        """Return the summary of the metrics."""
-        return read_json(self.metrics_path)
+        """Return the summary of the metrics.
+
+        Raises:
+            RunError: the file is damaged.
+        """
+        summary = read_json(self.metrics_path)
+        if not (isinstance(summary, dict) and "methods" in summary):
+            raise RunError(f"{self.metrics_path} is damaged; write it anew with recval run")
+        return summary
 
     def per_user(self) -> pd.DataFrame:
         """Return one row a method, seed and user, with a column a metric."""

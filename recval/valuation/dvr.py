@@ -25,8 +25,8 @@ Differences from the paper and its code: `docs/dvr.md`.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, reduce
+from operator import add
 from typing import Any
 
 import numpy as np
@@ -135,15 +135,7 @@ class DVR(Callback):
 
     def after_fit(self) -> None:
         """Value the training interactions with the trained backbone and valuator."""
-        train, draws = self._training_loop.split.train, self.settings.draws
-        users, items = train.users.ids.take(train.table["user"]), train.items.ids.take(train.table["item"])
-        players = pa.table({"user": users, "item": items})
-        value, alone = self._estimate(0)
-        values = Values.from_estimates(players, value[None])
-        for draw in range(1, draws):
-            value, share = self._estimate(draw)
-            values, alone = values + Values.from_estimates(players, value[None]), alone + share
-        self.values = replace(values, players=players.append_column("alone", pa.array(alone / draws)))
+        self.values = reduce(add, (self._estimate(draw) for draw in range(self.settings.draws)))
 
     @property
     def learner(self) -> ValuatorLearner:
@@ -197,16 +189,14 @@ class DVR(Callback):
         return reward_gains(losses, reward, parameters, step_sizes(optimizer))
 
     @torch.no_grad()
-    def _estimate(self, draw: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return one estimate of each training interaction's value, and of its share that is earned alone, [n] each.
-
-        Each draw has fresh batches and negatives.
-        """
-        n = len(self._training_loop.split.train)
-        value, alone = np.empty(n), np.empty(n)
+    def _estimate(self, draw: int) -> Values:
+        """Return one estimate of each training interaction's value, with fresh batches and negatives."""
+        train = self._training_loop.split.train
+        value, alone = np.empty(len(train)), np.empty(len(train))
         for rows, shares in self._shares(draw):
             value[rows], alone[rows] = shares.sum(axis=1), shares[:, 0]
-        return value, alone
+        ids = {"user": train.users.ids.take(train.table["user"]), "item": train.items.ids.take(train.table["item"])}
+        return Values.from_estimates(pa.table({**ids, "alone": alone}), value[None])
 
     def _shares(self, draw: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield the rows of each batch of an epoch, and their values by order of coalition, shape [B, K]."""

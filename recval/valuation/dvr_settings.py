@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from recval.adapter.observation import Input
-from recval.declarations import Declaration
+from recval.adapter.rewards import is_differentiable
+from recval.declarations import Declaration, checked
 
 
 class DVRSettings(Declaration):
@@ -32,7 +33,7 @@ class DVRSettings(Declaration):
         draws: estimates of each value, with fresh negatives and batches, after training.
     """
 
-    reward: str = "bpr"
+    reward: Annotated[str, checked(is_differentiable)] = "bpr"
     inputs: tuple[Input, ...] = Field(("user", "item", "activity", "popularity"), min_length=1)
     action: Literal["weights", "selection"] = "weights"
     temperature: float = Field(0.05, gt=0)

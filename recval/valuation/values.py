@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
+from operator import add
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from recval.errors import DataError
 from recval.store.files import read_table, write_table
 
 Floats = npt.NDArray[np.float64]
+_IDENTITY = ("user", "item")
 _COLUMNS = ("value", "standard_error", "count", "rank")
 
 
@@ -24,8 +26,8 @@ class Values:
     """The values of players; for recommenders, usually the training interactions.
 
     Attributes:
-        players: who is valued, one row a player: the columns that identify it (`user`, `item`), and what explains
-            its value, if the valuator says.
+        players: who is valued, one row a player: the columns that identify it (`user`, `item`), and numbers that
+            explain its value, if the valuator gives any; they are averaged as the values are.
         value: the mean of the estimates, shape [n].
         variance: the sample variance of the estimates, shape [n]; 0 where there is one.
         count: the number of estimates, at least 1, shape [n].
@@ -65,8 +67,9 @@ class Values:
             + other.variance * (other.count - 1)
             + shift**2 * self.count * other.count / count
         )
-        value = self.value + shift * other.count / count
-        return Values(self.players, value, squares / np.maximum(count - 1, 1), count)
+        share = other.count / count
+        players = _blended(self.players, other.players, share)
+        return Values(players, self.value + shift * share, squares / np.maximum(count - 1, 1), count)
 
     @classmethod
     def mean_of(cls, runs: Sequence[Values]) -> Values:
@@ -77,9 +80,7 @@ class Values:
         """
         if not runs:
             raise DataError("there are no values to take the mean of")
-        for run in runs[1:]:
-            runs[0]._check_same_players(run)
-        return cls.from_estimates(runs[0].players, np.stack([run.value for run in runs]))
+        return reduce(add, (cls.from_estimates(run.players, run.value[None]) for run in runs))
 
     @cached_property
     def standard_error(self) -> Floats:
@@ -130,8 +131,19 @@ class Values:
         return cls(table.drop_columns(list(_COLUMNS)), value, variance, count)
 
     def _check_same_players(self, other: Values) -> None:
-        identity = [name for name in ("user", "item") if name in self.players.column_names]
-        if identity != [name for name in ("user", "item") if name in other.players.column_names] or any(
-            not self.players[name].equals(other.players[name]) for name in identity
-        ):
+        if not _identity(self.players).equals(_identity(other.players)):
             raise DataError("values of different players cannot be combined")
+
+
+def _identity(players: pa.Table) -> pa.Table:
+    return players.select([name for name in _IDENTITY if name in players.column_names])
+
+
+def _blended(first: pa.Table, second: pa.Table, share: Floats) -> pa.Table:
+    """Return the players with the explaining numbers of the second at the given share."""
+    blended = _identity(first)
+    for name in first.column_names:
+        if name not in _IDENTITY:
+            ours, theirs = first[name].to_numpy(), second[name].to_numpy()
+            blended = blended.append_column(name, pa.array(ours + (theirs - ours) * share))
+    return blended

@@ -65,7 +65,6 @@ def test_a_mistake_in_a_recipe(refused, tiny, before, after, said):
         assert words in error
 
 
-@pytest.mark.xfail(strict=True, reason="that data may be a name too hides which of the source's keys is wrong")
 @pytest.mark.parametrize(
     ("before", "after", "said"),
     [

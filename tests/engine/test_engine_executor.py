@@ -1,7 +1,11 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -148,3 +152,44 @@ def test_the_executor_of_this_machine():
     assert local_executor(3) == Processes(3, threads=1)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     assert local_executor() == (Serial(threads=1) if cores == 1 else Processes(cores))
+
+
+INTERRUPTED = """
+import time
+from recval.engine import Processes
+
+def endless(shared, task, report):
+    report(0.1)
+    while True:
+        time.sleep(0.05)
+
+if __name__ == "__main__":
+    tell = lambda position, fraction: print("begun", flush=True)
+    list(Processes(2).map(endless, range(8), None, tell))
+"""
+
+
+def test_an_interrupt_ends_the_workers_too(tmp_path):
+    """As from a terminal: the signal reaches every process of the group."""
+    script = tmp_path / "script.py"
+    script.write_text(INTERRUPTED)
+    process = subprocess.Popen(
+        [sys.executable, str(script)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    assert process.stdout.readline() == "begun\n"
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert "KeyboardInterrupt" in errors
+    deadline = time.monotonic() + 30
+    while is_alive(process.pid) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not is_alive(process.pid)
+
+
+def is_alive(group):
+    """Return whether any process of the group is left."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True

@@ -15,8 +15,9 @@ from planted import planted
 from scipy import stats
 
 from recval.data import split_given
+from recval.declarations import validate
 from recval.engine import Processes, Serial
-from recval.errors import ConfigError, DataError, RunError
+from recval.errors import ConfigError, DataError, ModelError, RunError
 from recval.recipes import Recipe, run
 from recval.recipes.trials import RemovalTrial
 from recval.store.run import Run
@@ -149,14 +150,38 @@ def test_the_log_tells_every_trial(finished):
 
 
 @pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"metrics": ["recall@5", "ndgc@5"]}, r"metrics\.1: unknown metric 'ndgc', did you mean 'ndcg'"),
+        ({"metrics": ["recall@5", "recall@5"]}, r"metrics: no entry may stand twice"),
+        ({"training": {"monitor": "ndcg"}}, r"training\.monitor: the metric 'ndcg' has no cut-off"),
+        ({"training": {"device": "cudaa"}}, r"training\.device: cannot compute on the device 'cudaa'"),
+        ({"model": {"name": "BRP"}}, r"model: .*'BRP', did you mean 'BPR'"),
+        ({"model": {"name": "BPR", "parameters": {"embeding_size": 8}}}, r"model: .*did you mean 'embedding_size'"),
+        ({"references": [{"name": "EASE"}, {"name": "EASE"}]}, r"references: no entry may stand twice"),
+        ({"seeds": [1, -1]}, r"seeds\.1: should be greater than or equal to 0. Got -1 instead"),
+        ({"seeds": [2**63]}, r"seeds\.0: should be less than"),
+        ({"data": "ml-100"}, r"data: unknown data set 'ml-100', did you mean 'ml-100k'"),
+        ({"methods": {"a b": {"kind": "plain"}, "a-b": {"kind": "plain"}}, "removal": None}, r"would share a folder"),
+        ({"removal": {"method": "plain"}}, r"unknown method of kind dvr 'plain'"),
+        ({"methods": {"DVR": {"kind": "dvr", "reward": "ndgc@5"}}}, r"methods\.DVR\.reward: unknown metric 'ndgc'"),
+    ],
+)
+def test_a_recipe_that_cannot_work_is_refused_by_key(recipe, change, message):
+    with pytest.raises(ConfigError, match=message):
+        validate({**recipe.model_dump(), **change}, Recipe)
+
+
+@pytest.mark.parametrize(
     ("change", "error", "message"),
     [
-        ({"metrics": ["ndgc@5"]}, ConfigError, "unknown metric 'ndgc', did you mean 'ndcg'"),
-        ({"model": {"name": "BRP"}}, Exception, "'BRP', did you mean"),
-        ({"model": {"name": "BPR", "parameters": {"embeding_size": 8}}}, ConfigError, "did you mean 'embedding_size'"),
         ({"model": {"name": "EASE"}}, ConfigError, "name it under references"),
+        ({"model": {"name": "MultiVAE"}}, ModelError, "MultiVAE gives no losses per sample"),
         ({"references": [{"name": "NeuMF"}]}, ConfigError, "needs training"),
-        ({"data": {"path": "nowhere.csv"}}, DataError, "there is no file nowhere.csv"),
+        ({"data": {"path": "nowhere.csv"}}, DataError, "data: there is no file nowhere.csv"),
+        ({"split": {"kind": "ratio", "ratios": [0.8, 0.2, 0]}}, DataError, "split: .* left to test on"),
+        ({"split": {"kind": "ratio", "ratios": [0.8, 0, 0.2]}}, DataError, "split: .* left to validate on"),
+        ({"split": {"kind": "time"}}, DataError, "split: .*no column 'time'"),
     ],
 )
 def test_what_is_wrong_is_told_before_anything_is_written(recipe, tmp_path, change, error, message):
@@ -164,6 +189,15 @@ def test_what_is_wrong_is_told_before_anything_is_written(recipe, tmp_path, chan
     with pytest.raises(error, match=message):
         run(wrong, tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_damaged_run_is_told(tmp_path):
+    (tmp_path / "recipe.yaml").write_text("a: [")
+    (tmp_path / "metrics.json").write_text("{}")
+    with pytest.raises(ConfigError, match="not valid YAML"):
+        Run.open(tmp_path).recipe()
+    with pytest.raises(RunError, match="is damaged"):
+        Run.open(tmp_path).metrics()
 
 
 def test_own_parts_can_be_given(tmp_path):

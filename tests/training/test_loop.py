@@ -8,6 +8,7 @@ import torch
 from planted import planted
 
 from recval.backbones.recbole import build
+from recval.declarations import validate
 from recval.errors import ConfigError, DataError, ModelError
 from recval.training import Callback, Loop, Training
 from recval.valuation import DVR, Shuffled, TruncatedLoss, Uniform
@@ -202,8 +203,10 @@ def test_a_loss_that_is_no_number_is_told():
 
 
 def test_bad_settings_are_told():
-    with pytest.raises(ConfigError, match="unknown metric 'ndgc', did you mean 'ndcg'"):
-        loop(settings=Training(monitor="ndgc@10"))
+    with pytest.raises(ConfigError, match="monitor: unknown metric 'ndgc', did you mean 'ndcg'"):
+        validate({"monitor": "ndgc@10"}, Training)
+    with pytest.raises(ConfigError, match="device: cannot compute on the device 'cudaa'"):
+        validate({"device": "cudaa"}, Training)
     empty = type(SPLIT)(SPLIT.train, SPLIT.valid.take(np.arange(0)), SPLIT.test)
     with pytest.raises(DataError, match="held-out"):
         loop(split=empty)

@@ -72,3 +72,14 @@ def test_a_file_without_values_is_refused(tmp_path):
 def test_lengths_must_agree():
     with pytest.raises(DataError, match="one length"):
         Values(PLAYERS, np.zeros(2), np.zeros(3), np.ones(3, np.int64))
+
+
+def test_numbers_that_explain_a_value_are_averaged_as_it_is():
+    def estimate(value, alone):
+        return Values.from_estimates(PLAYERS.append_column("alone", pa.array([float(alone)] * 3)), [[value] * 3])
+
+    mean = Values.mean_of([estimate(1, 1), estimate(3, 5)])
+    assert mean.players["alone"].to_pylist() == [3, 3, 3]
+    pooled = estimate(0, 0) + (estimate(3, 6) + estimate(3, 3))
+    np.testing.assert_allclose(pooled.players["alone"].to_numpy(), 3.0)
+    np.testing.assert_allclose(pooled.value, 2.0)
