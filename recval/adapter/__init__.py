@@ -1,7 +1,7 @@
 """The metric adapter: training that aims at a metric without a gradient, or with one."""
 
 from recval.adapter.environment import MetricEnvironment
-from recval.adapter.meta_gradient import directional_derivatives, reward_gains, step_sizes
+from recval.adapter.meta_gradient import descent, preconditioned, reward_gains
 from recval.adapter.observation import INPUTS, Observer
 from recval.adapter.policy import RewardScale, policy_gradient_loss
 from recval.adapter.rewards import LambdaNDCG, RankingReward, ValidationLoss
@@ -14,8 +14,8 @@ __all__ = [
     "RankingReward",
     "RewardScale",
     "ValidationLoss",
-    "directional_derivatives",
+    "descent",
     "policy_gradient_loss",
+    "preconditioned",
     "reward_gains",
-    "step_sizes",
 ]

@@ -83,7 +83,7 @@ def _compared(runs: Mapping[str, Run], wanted: str | None) -> dict[str, Any]:
     """
     import pandas as pd
 
-    from recval.recipes.summary import comparisons as comparisons
+    from recval.recipes.summary import comparisons
 
     tables = {label: run.per_user() for label, run in runs.items()}
     metric = _metric_in_common(tables, wanted)

@@ -9,7 +9,7 @@ import hashlib
 import os
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -45,7 +45,7 @@ class DataSource(Declaration):
     """
 
     path: str
-    package: str | None = None
+    package: Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$")] | None = None
     reader: Literal["csv", "parquet", "atomic"] | None = None
     columns: dict[Role, str] = Field(default={})
     separator: str = Field(default=",", min_length=1, max_length=1)
@@ -65,7 +65,10 @@ class DataSource(Declaration):
                 spec = None
             if spec is None or spec.origin is None:
                 raise DataError(f"the data lies in the package {self.package!r}, which is not installed")
-            return Path(spec.origin).parent / self.path
+            folder = Path(spec.origin).parent
+            if not (folder / self.path).resolve().is_relative_to(folder.resolve()):
+                raise DataError(f"the path {self.path!r} leads out of the package {self.package!r}")
+            return folder / self.path
         given = Path(self.path).expanduser()
         below = Path(os.environ.get("RECVAL_DATA", ".")) / given
         return below if below.exists() else given

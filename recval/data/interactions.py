@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -144,6 +146,16 @@ class Split:
                 raise DataError("the parts of a split must share their users and items; build them with one split")
         if len(self.train) == 0:
             raise DataError("no interactions are left to train on")
+
+    def fingerprint(self) -> dict[str, Any]:
+        """Return the sizes of the parts, and a digest of who interacts with what in each."""
+        digest = hashlib.sha256()
+        for part in (self.train, self.valid, self.test):
+            digest.update(len(part).to_bytes(8, "little") + part.user.tobytes() + part.item.tobytes())
+        for vocabulary in (self.users, self.items):
+            digest.update(json.dumps(vocabulary.ids.to_pylist()).encode())
+        sizes = {"train": len(self.train), "valid": len(self.valid), "test": len(self.test)}
+        return {"users": len(self.users), "items": len(self.items), **sizes, "sha256": digest.hexdigest()}
 
     @property
     def users(self) -> Vocabulary:

@@ -14,6 +14,7 @@ from recval.backbones import Backbone
 from recval.backbones.recbole import build
 from recval.data import Interactions, Split, load, split_by_ratio
 from recval.engine.executor import Report
+from recval.errors import ConfigError
 from recval.ranking import Evaluator, ItemSets, top_k
 from recval.rng import RandomSource, seed_of
 from recval.training import Callback, Loop, Progress, Training
@@ -60,7 +61,7 @@ class Result:
         codes = np.arange(len(vocabulary)) if users is None else vocabulary.codes(users)
         parts = [self.split.train, self.split.valid]
         seen = ItemSets.of(*(parts if exclude_seen else [parts[0].take(np.arange(0))]))
-        device = next(self.backbone.parameters()).device
+        device = next((parameter.device for parameter in self.backbone.parameters()), torch.device("cpu"))
         found = top_k(self.backbone.score, codes, seen, k, device=device)
         row, place = np.nonzero(found.items >= 0)
         return pd.DataFrame(
@@ -74,7 +75,7 @@ class Result:
 
 
 def fit(
-    data: Interactions | Split | str,
+    data: Interactions | Split | str | Path,
     model: str | Backbone = "BPR",
     valuator: Callback | None = None,
     *,
@@ -101,17 +102,19 @@ def fit(
         report: called with the share of training that is done.
 
     Raises:
-        ConfigError: a metric or parameter is unknown.
+        ConfigError: a metric or parameter is unknown, or there is nothing for the valuator to weigh.
         DataError: the data cannot be trained or evaluated on.
         ModelError: the model is unknown or diverged.
     """
     seed = seed_of(rng)
     training = training or Training()
     if not isinstance(data, Split):
-        data = split_by_ratio(load(data) if isinstance(data, str) else data, rng=seed)
+        data = split_by_ratio(load(data) if isinstance(data, str | Path) else data, rng=seed)
     masked = [data.train] if known is None else [data.train, known]
     evaluate = Evaluator(data.test, ItemSets.of(*masked, data.valid), metrics, device=training.device)
     backbone = build_backbone(model, data, parameters, training, seed)
+    if valuator is not None and not backbone.needs_training:
+        raise ConfigError("a model that needs no training has no samples for a valuator to weigh")
     callbacks = [] if valuator is None else [valuator]
     progress = Progress()
     if backbone.needs_training:

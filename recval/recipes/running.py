@@ -57,7 +57,7 @@ def run(recipe: Recipe, path: str | Path, executor: Executor | None = None, stag
     """
     experiment = _open(recipe, path)
     run = experiment.run
-    executor, stage = executor or Serial(), stage or _silent
+    executor, stage = executor or Serial(threads=1), stage or _silent
     methods = [MethodTrial(method, seed) for seed in recipe.seeds for method in recipe.methods]
     references = [ReferenceTrial(model) for model in recipe.references]
     _execute("training", experiment, [*references, *methods], executor, stage)
@@ -95,7 +95,7 @@ def check(recipe: Recipe) -> Split:
 def _open(recipe: Recipe, path: str | Path) -> Experiment:
     """Check the recipe, then open the folder."""
     split = check(recipe)
-    run = Run.create(path, recipe.model_dump(mode="json"))
+    run = Run.create(path, recipe.model_dump(mode="json"), split.fingerprint())
     if not run.environment_path.exists():
         write_json(run.environment_path, environment())
     return Experiment(recipe, split, run)

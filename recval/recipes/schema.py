@@ -15,7 +15,7 @@ from recval.errors import ConfigError, DataError, unknown
 from recval.ranking import parse
 from recval.store.run import folder_name
 from recval.training import Callback, Training
-from recval.valuation import DVR, DVRSettings, ReweightedLoss, Shuffled, TruncatedLoss, Uniform
+from recval.valuation import DVR, Balanced, DVRSettings, ReweightedLoss, Shuffled, TruncatedLoss, Uniform
 
 Shares = tuple[float, float, float]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
@@ -96,6 +96,13 @@ class UniformMethod(Declaration):
     kind: Literal["uniform"] = "uniform"
 
 
+class BalancedMethod(Declaration):
+    """See `recval.valuation.Balanced`."""
+
+    kind: Literal["balanced"] = "balanced"
+    alpha: float = Field(0.5, ge=0, le=2)
+
+
 class TruncatedLossMethod(Declaration):
     """See `recval.valuation.TruncatedLoss`."""
 
@@ -108,7 +115,7 @@ class ReweightedLossMethod(Declaration):
     """See `recval.valuation.ReweightedLoss`."""
 
     kind: Literal["r-ce"] = "r-ce"
-    beta: float = Field(0.1, ge=0)
+    beta: float = Field(0.1, ge=0, allow_inf_nan=False)
 
 
 class DVRMethod(DVRSettings):
@@ -125,7 +132,7 @@ class ShuffledMethod(Declaration):
 
 
 Method = Annotated[
-    Plain | UniformMethod | TruncatedLossMethod | ReweightedLossMethod | DVRMethod | ShuffledMethod,
+    Plain | UniformMethod | BalancedMethod | TruncatedLossMethod | ReweightedLossMethod | DVRMethod | ShuffledMethod,
     Field(discriminator="kind"),
 ]
 
@@ -140,7 +147,13 @@ class Removal(Declaration):
     """
 
     method: str
-    fractions: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = (0.1, 0.2, 0.3, 0.4, 0.5)
+    fractions: Annotated[tuple[Annotated[float, Field(gt=0, lt=1)], ...], checked(_distinct)] = (
+        0.1,
+        0.2,
+        0.3,
+        0.4,
+        0.5,
+    )
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1), checked(_distinct)] = (0,)
 
 
@@ -225,6 +238,8 @@ class Recipe(Declaration):
         match recipe:
             case UniformMethod():
                 return Uniform()
+            case BalancedMethod():
+                return Balanced(recipe.alpha)
             case TruncatedLossMethod():
                 return TruncatedLoss(recipe.rate, recipe.steps)
             case ReweightedLossMethod():

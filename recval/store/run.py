@@ -1,6 +1,7 @@
 """A run's folder: what was asked for, what came out, and what it takes to continue.
 
 recipe.yaml          the resolved recipe
+data.json            sizes of the parts, and a digest of them
 environment.json     versions and machine
 metrics.json         mean and standard deviation of each method, and comparisons
 per_user.parquet     method, seed, user and every metric
@@ -8,8 +9,8 @@ values.parquet       the values of the training interactions, over seeds
 removal.parquet      the metric after dropping interactions by value
 report.html          the report
 log.jsonl            what was done, and when
-trials/…/            one training each: metrics.json (written last), per_user.parquet, history.parquet,
-values.parquet, model.safetensors with model.json; checkpoint.safetensors while it trains
+trials/…/            one training each: metrics.json (written last), per_user, history and values as Parquet,
+                     model.safetensors with model.json; checkpoint.safetensors while it trains
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ import pandas as pd
 import yaml
 
 from recval.errors import RunError
-from recval.store.files import read_json, read_table, write_text
+from recval.store.files import read_json, read_table, write_json, write_text
 from recval.yaml_file import parse
 
 
@@ -40,8 +41,13 @@ class Run:
     path: Path
 
     @classmethod
-    def create(cls, path: str | Path, recipe: dict[str, Any]) -> Run:
-        """Return the run in a new folder, or the one to continue in a folder that holds the same recipe.
+    def create(cls, path: str | Path, recipe: dict[str, Any], data: dict[str, Any]) -> Run:
+        """Return the run in a new folder, or the one to continue in a folder that holds the same recipe and data.
+
+        Args:
+            path: the folder.
+            recipe: the resolved recipe.
+            data: what tells the data from other data.
 
         Raises:
             RunError: the folder cannot be written, or holds something else.
@@ -51,9 +57,12 @@ class Run:
         if run.recipe_path.is_file():
             if run.recipe_path.read_text(encoding="utf8") != text:
                 raise RunError(f"{path} holds a run of another recipe; name another folder, or remove that one")
-        elif run.path.is_dir() and any(run.path.iterdir()):
+            if read_json(run.data_path) != data:
+                raise RunError(f"{path} holds a run on other data; name another folder, or remove that one")
+        elif run.path.is_dir() and any(file != run.data_path for file in run.path.iterdir()):
             raise RunError(f"{path} is not empty and holds no run; name another folder")
         else:
+            write_json(run.data_path, data)
             write_text(run.recipe_path, text)
         return run
 
@@ -75,6 +84,11 @@ class Run:
     def recipe_path(self) -> Path:
         """The resolved recipe."""
         return self.path / "recipe.yaml"
+
+    @property
+    def data_path(self) -> Path:
+        """The sizes and the digest of the data."""
+        return self.path / "data.json"
 
     @property
     def environment_path(self) -> Path:

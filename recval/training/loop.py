@@ -17,7 +17,7 @@ import torch
 from recval.backbones import Backbone, Batch
 from recval.data import Split
 from recval.engine.executor import Report
-from recval.errors import ModelError
+from recval.errors import ModelError, RunError
 from recval.ranking import Evaluator, ItemSets, parse
 from recval.rng import isolated, torch_generator
 from recval.store.state import load_optimizer_state, optimizer_state, read_state, write_state
@@ -161,11 +161,22 @@ class Loop:
         for callback in self.callbacks:
             callback.after_validation(epoch, metrics)
 
+    @property
+    def _identity(self) -> dict[str, Any]:
+        """What tells this training from another: its checkpoint is of no use to that one."""
+        return {
+            "seed": self.seed,
+            "settings": self.settings.model_dump(exclude={"epochs", "patience", "device"}),
+            "data": self.split.fingerprint(),
+            "callbacks": [type(callback).__name__ for callback in self.callbacks],
+        }
+
     def _save(self, path: Path) -> None:
         progress: dict[str, Any] = dict(vars(self.progress))
         write_state(
             path,
             {
+                "of": self._identity,
                 "progress": progress,
                 "model": dict(self.backbone.state_dict()),
                 "best": self._best,
@@ -176,6 +187,8 @@ class Loop:
 
     def _load(self, path: Path) -> None:
         state = read_state(path)
+        if state.get("of") != self._identity:
+            raise RunError(f"{path} is the checkpoint of another training; remove it, or name another file")
         self.progress = Progress(**state["progress"])
         self.backbone.load_state_dict(state["model"])
         self._best = state["best"]

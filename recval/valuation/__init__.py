@@ -3,12 +3,13 @@
 from recval.valuation.dvr import DVR
 from recval.valuation.dvr_settings import DVRSettings
 from recval.valuation.harsanyi import HarsanyiESP
-from recval.valuation.valuator import Valuator
+from recval.valuation.valuator import Valuator, mean_one
 from recval.valuation.values import Values
-from recval.valuation.weighting import ReweightedLoss, Shuffled, TruncatedLoss, Uniform
+from recval.valuation.weighting import Balanced, ReweightedLoss, Shuffled, TruncatedLoss, Uniform
 
 __all__ = [
     "DVR",
+    "Balanced",
     "DVRSettings",
     "HarsanyiESP",
     "ReweightedLoss",
@@ -17,4 +18,5 @@ __all__ = [
     "Uniform",
     "Valuator",
     "Values",
+    "mean_one",
 ]

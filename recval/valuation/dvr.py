@@ -11,9 +11,9 @@ How the valuator learns depends on the reward:
   (a_m ~ Bernoulli(p_m)), and the change of the metric over that step is the reward r of the policy gradient
   -(r - b) mean_m log pi(a_m). The worth v(selected) is fitted to the standardised reward, which gives the values their
   unit: standard deviations of a step's reward.
-- A differentiable reward gives every sample of that batch its own signal, the exact one-step meta-gradient
-  g_m = dM/dw_m, in standard deviations of the batch. The values are fitted to g by least squares: a value is what the
-  sample's weight is expected to do to the reward, given what is observed of the sample.
+- A differentiable reward gives every sample of that batch its own signal, the one-step meta-gradient g_m = dM/dw_m
+  (`recval.adapter.meta_gradient`), in standard deviations of the batch. The values are fitted to g by least squares: a
+  value is what the sample's weight is expected to do to the reward, given what is observed of the sample.
 
 How to choose: a differentiable reward learns from B signals a look instead of one, so it is the default. When not to
 use: the values are those of a learned game (see `recval.valuation.harsanyi`) about training with this backbone; for
@@ -25,7 +25,7 @@ Differences from the paper and its code: `docs/dvr.md`.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cached_property, reduce
+from functools import reduce
 from operator import add
 from typing import Any
 
@@ -34,7 +34,7 @@ import pyarrow as pa
 import torch
 from torch import Tensor
 
-from recval.adapter.meta_gradient import reward_gains, step_sizes
+from recval.adapter.meta_gradient import preconditioned, reward_gains
 from recval.adapter.observation import Observer
 from recval.adapter.rewards import RankingReward, differentiable_reward, is_differentiable
 from recval.backbones import Batch
@@ -76,13 +76,16 @@ class DVR(Callback):
         self._seed = seed_of(rng)
         self._learner: ValuatorLearner | None = None
         self._loop: Loop | None = None
+        self._observer: Observer | None = None
         self._steps = 0
         self._metric: float | None = None
         self._looking = False
 
     def before_fit(self, loop: Loop) -> None:
         """Prepare the reward, and the valuator for the loop's backbone."""
-        self._loop, self._seed = loop, loop.seed
+        self._loop, self._seed, self.values = loop, loop.seed, None
+        self._steps, self._metric, self._looking = 0, None, False
+        self._observer = Observer(loop.backbone, loop.split.train, self.settings.inputs, loop.settings.device)
         device = loop.settings.device
         if self._differentiable:
             self._gain = differentiable_reward(
@@ -131,10 +134,12 @@ class DVR(Callback):
         """
         if self._metric is not None:
             self.learner.credit(metric - self._metric)
+        elif self._learner is not None:
+            self._learner.forget()
         self._metric = metric
 
     def after_fit(self) -> None:
-        """Value the training interactions with the trained backbone and valuator."""
+        """Value the training interactions with the backbone of the best epoch and the valuator of the last."""
         self.values = reduce(add, (self._estimate(draw) for draw in range(self.settings.draws)))
 
     @property
@@ -155,22 +160,26 @@ class DVR(Callback):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore what `state_dict` returned."""
         self._steps, self._metric = state["steps"], state["metric"]
-        self.learner.load_state_dict(state["learner"])
-
-    @cached_property
-    def _observer(self) -> Observer:
-        loop = self._training_loop
-        return Observer(loop.backbone, loop.split.train, self.settings.inputs, loop.settings.device)
+        if self._learner is None:
+            device = state["learner"]["valuator"]["game.weight"].device
+            self._learner = ValuatorLearner(state["learner"]["observation"], self.settings, self._seed, device)
+        self._learner.load_state_dict(state["learner"])
 
     @property
     def _training_loop(self) -> Loop:
         if self._loop is None:
-            raise ConfigError("outside recval's loop, weigh takes the samples' features, a tensor [B, F]")
+            raise ConfigError("the valuator is not part of recval's loop")
         return self._loop
+
+    @property
+    def _training_observer(self) -> Observer:
+        if self._observer is None:
+            raise ConfigError("outside recval's loop, weigh takes the samples' features, a tensor [B, F]")
+        return self._observer
 
     def _observe(self, batch: Batch | Tensor, losses: Tensor) -> Tensor:
         if isinstance(batch, Batch):
-            return self._observer(batch, losses)
+            return self._training_observer(batch, losses)
         if self._differentiable:
             raise ConfigError(
                 f"the reward {self.settings.reward!r} is computed on the validation data of recval's loop; "
@@ -183,10 +192,8 @@ class DVR(Callback):
 
     def _gains(self, losses: Tensor) -> Tensor:
         loop = self._training_loop
-        optimizer = loop.optimizer
-        parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
         reward = self._gain(loop.backbone, self.learner.generator)
-        return reward_gains(losses, reward, parameters, step_sizes(optimizer))
+        return reward_gains(losses, reward, list(loop.backbone.parameters()), preconditioned(loop.optimizer))
 
     @torch.no_grad()
     def _estimate(self, draw: int) -> Values:
@@ -203,6 +210,6 @@ class DVR(Callback):
         loop, valuator = self._training_loop, self.learner.valuator
         generator = torch_generator(self._seed, "values", draw, device=loop.sampler.user.device)
         for batch in loop.sampler.epoch(loop.settings.batch_size, generator):
-            observations = self._observer(batch, loop.backbone.loss_per_sample(batch))
+            observations = self._training_observer(batch, loop.backbone.loss_per_sample(batch))
             shares = valuator.game.values_by_order(valuator.encode(observations))
             yield batch.row.cpu().numpy(), shares.double().cpu().numpy()

@@ -26,7 +26,7 @@ class DVRSettings(Declaration):
         fit: under a ranking metric, the weight of fitting the worth of a selection to its reward.
         entropy: under a ranking metric, the weight of the bonus that keeps the selection undecided.
         baseline: under a ranking metric, how many recent rewards make the baseline.
-        hidden: widths of the sample encoder's hidden layers.
+        hidden: widths of the sample encoder's hidden layers, before its last one.
         features: length of an encoded sample.
         channels: channels of the Harsanyi valuator.
         order: largest coalition with a dividend of its own.
@@ -36,16 +36,16 @@ class DVRSettings(Declaration):
     reward: Annotated[str, checked(is_differentiable)] = "bpr"
     inputs: tuple[Input, ...] = Field(("user", "item", "activity", "popularity"), min_length=1)
     action: Literal["weights", "selection"] = "weights"
-    temperature: float = Field(0.05, gt=0)
+    temperature: float = Field(0.05, gt=0, allow_inf_nan=False)
     interval: int = Field(20, ge=1)
-    users: int = Field(256, ge=1)
-    learning_rate: float = Field(5e-3, gt=0)
+    users: int = Field(128, ge=1)
+    learning_rate: float = Field(5e-3, gt=0, allow_inf_nan=False)
     averaging: float = Field(0.95, ge=0, lt=1)
-    fit: float = Field(1.0, ge=0)
-    entropy: float = Field(0.0, ge=0)
+    fit: float = Field(1.0, ge=0, allow_inf_nan=False)
+    entropy: float = Field(0.0, ge=0, allow_inf_nan=False)
     baseline: int = Field(20, ge=1)
-    hidden: tuple[int, ...] = (16,)
-    features: int = Field(10, ge=1)
-    channels: int = Field(8, ge=1)
+    hidden: tuple[Annotated[int, Field(ge=1)], ...] = ()
+    features: int = Field(16, ge=1)
+    channels: int = Field(4, ge=1)
     order: int = Field(2, ge=1, le=3)
     draws: int = Field(4, ge=2)

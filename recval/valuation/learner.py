@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from recval.adapter.policy import RewardScale, policy_gradient_loss
+from recval.errors import ModelError
 from recval.rng import isolated, torch_generator
 from recval.store.state import load_optimizer_state, optimizer_state
 from recval.valuation.dvr_settings import DVRSettings
@@ -40,10 +41,11 @@ class ValuatorLearner:
         self.settings = settings
         with isolated(seed, "valuator"):
             valuator = Valuator(observation, settings.hidden, settings.features, settings.channels, settings.order)
+        self.observation = observation
         self._learning = valuator.to(device)
         self.valuator = copy.deepcopy(self._learning).requires_grad_(False)
         self.generator = torch_generator(seed, "selection")
-        self._optimizer = torch.optim.Adam(self._learning.parameters(), lr=settings.learning_rate)
+        self._optimizer = torch.optim.Adam(self._learning.parameters(), lr=settings.learning_rate, fused=True)
         self._rewards = RewardScale(settings.baseline)
         self._selections: deque[tuple[Tensor, Tensor]] = deque(maxlen=MEMORY)
 
@@ -57,8 +59,11 @@ class ValuatorLearner:
 
     @torch.no_grad()
     def select(self, observations: Tensor) -> Tensor:
-        """Draw a selection, remember it for the next `credit`, and return its weights, mean 1, shape [B]."""
-        selected = self._draw(self._probabilities(self.valuator(observations)))
+        """Draw a selection, remember it for the next `credit`, and return its weights, mean 1, shape [B].
+
+        It is drawn by the valuator that learns: the policy gradient holds for the policy that drew.
+        """
+        selected = self._draw(self._probabilities(self._learning(observations)))
         self._selections.append((observations, selected))
         return mean_one(selected)
 
@@ -71,17 +76,22 @@ class ValuatorLearner:
             loss = policy_gradient_loss(probabilities, selected, advantage, self.settings.entropy)
             worth = self._learning.game.worth(encoded * selected.unsqueeze(1))
             self._step(loss + self.settings.fit * (worth - advantage) ** 2)
+        self.forget()
+
+    def forget(self) -> None:
+        """Forget the selections that no reward has credited."""
         self._selections.clear()
 
     def learn(self, observations: Tensor, gains: Tensor) -> None:
         """Fit the values to what each sample's weight would do to the reward, shape [B], in standard deviations."""
-        spread = gains.std()
-        if spread > 0:
+        spread = gains.std(correction=0)
+        if spread != 0:
             self._step(((self._learning(observations) - gains / spread) ** 2).mean())
 
     def state_dict(self) -> dict[str, Any]:
         """Return all that learning depends on."""
         return {
+            "observation": self.observation,
             "valuator": dict(self.valuator.state_dict()),
             "learning": dict(self._learning.state_dict()),
             "optimizer": optimizer_state(self._optimizer),
@@ -108,6 +118,8 @@ class ValuatorLearner:
         return (uniform < probabilities).to(probabilities)
 
     def _step(self, loss: Tensor) -> None:
+        if not torch.isfinite(loss):
+            raise ModelError(f"the valuator diverged: its loss became {loss.item()}; lower its learning_rate")
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self._optimizer.step()

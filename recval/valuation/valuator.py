@@ -29,9 +29,9 @@ class Valuator(nn.Module):
     def __init__(
         self,
         observation: int,
-        hidden: Sequence[int] = (64, 32),
-        features: int = 10,
-        channels: int = 16,
+        hidden: Sequence[int] = (),
+        features: int = 16,
+        channels: int = 4,
         order: int = 2,
     ) -> None:
         super().__init__()
@@ -68,4 +68,4 @@ def mean_one(weights: Tensor) -> Tensor:
     Weights that are all 0 become all 1.
     """
     mean = weights.mean()
-    return torch.where(mean > 0, weights / mean, torch.ones_like(weights))
+    return torch.where(mean == 0, torch.ones_like(weights), weights / mean)

@@ -1,8 +1,9 @@
-"""Weightings to compare a valuator with: placebos, and what the loss alone tells.
+"""Weightings to compare a valuator with: placebos, and what a count or the loss alone tells.
 
 - `Uniform`: all weigh 1, by the way that a valuator's weights go. It must give what plain training gives.
 - `Shuffled`: a valuator's own weights, given to the wrong samples of the batch. What it gains over plain training is
   owed to uneven weights as such, not to knowing which sample is worth more.
+- `Balanced`: what a count alone tells, without a reward.
 - `TruncatedLoss` (T-CE) and `ReweightedLoss` (R-CE): Wang et al., "Denoising Implicit Feedback for Recommendation",
   WSDM 2021 (arXiv 2006.04153), equations 4 to 7: samples with a high loss are taken for noise.
 """
@@ -76,6 +77,26 @@ class Shuffled(Callback):
         self.valuator.load_state_dict(state)
 
 
+class Balanced(Callback):
+    """A sample weighs 1 / (its user's number of training interactions)^alpha: active users do not outvote the others.
+
+    Args:
+        alpha: 0 weighs all samples alike, 1 all users.
+    """
+
+    def __init__(self, alpha: float = 0.5) -> None:
+        self.alpha = alpha
+
+    def before_fit(self, loop: Loop) -> None:
+        """Count the users' training interactions."""
+        counts = torch.from_numpy(loop.split.train.user_counts()).to(loop.settings.device)
+        self._weights = counts.clamp(min=1).float() ** -self.alpha
+
+    def weigh(self, batch: Batch, losses: Tensor) -> Tensor:
+        """Return the weights, mean 1, shape [B]."""
+        return mean_one(self._weights[batch.user])
+
+
 class TruncatedLoss(Callback):
     """T-CE: the samples with the highest losses of a batch are left out, more of them as training goes on.
 
@@ -88,6 +109,10 @@ class TruncatedLoss(Callback):
 
     def __init__(self, rate: float = 0.1, steps: int = 1000) -> None:
         self.rate, self.steps = rate, steps
+        self._done = 0
+
+    def before_fit(self, loop: Loop) -> None:
+        """Begin anew."""
         self._done = 0
 
     def weigh(self, batch: Batch, losses: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from recval.data import DatasetCard, DataSource, dataset_card, datasets, load
+from recval.declarations import validate
 from recval.errors import ConfigError, DataError, RecvalError
 
 RATINGS = "user,item,rating\n1,10,5\n1,11,2\n2,10,4\n"
@@ -149,10 +150,23 @@ def test_a_source_says_how_it_is_read(tmp_path):
     assert message.startswith("no interactions are left of 3 after filtering with min_rating=9")
 
 
-@pytest.mark.parametrize("package", ["no_such_package", "no_such.package", "yaml.no_such", "..", ""])
-def test_a_package_that_is_not_installed(package):
-    message = message_of(DataSource(path="x.csv", package=package).load)
-    assert message == f"the data lies in the package {package!r}, which is not installed"
+def test_a_package_that_is_not_installed():
+    message = message_of(DataSource(path="x.csv", package="no_such_package").load)
+    assert message == "the data lies in the package 'no_such_package', which is not installed"
+
+
+@pytest.mark.parametrize("package", ["trap.inner", "trap.", "..", "", "a b"])
+def test_what_is_no_plain_package_is_refused_and_nothing_is_imported(package, tmp_path, monkeypatch):
+    """Looking a dotted name up would import its parent, which may be a file beside the recipe."""
+    (tmp_path / "trap.py").write_text("raise SystemExit('imported')")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ConfigError, match="package: .*pattern"):
+        validate({"path": "x.csv", "package": package}, DataSource)
+
+
+def test_the_files_of_a_package_stay_within_it():
+    message = message_of(DataSource(path="../../secret.csv", package="recbole").load)
+    assert message == "the path '../../secret.csv' leads out of the package 'recbole'"
 
 
 def test_an_unknown_data_set_and_a_missing_card():

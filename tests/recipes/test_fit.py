@@ -7,7 +7,7 @@ from planted import planted
 
 import recval
 from recval.backbones.recbole import build
-from recval.errors import DataError
+from recval.errors import ConfigError, DataError
 from recval.ranking import Evaluator, ItemSets
 
 SPLIT, _ = planted()
@@ -73,3 +73,8 @@ def test_a_model_without_training_is_evaluated_as_it_is():
     scores = torch.from_numpy(matrix @ weights)
     expected = Evaluator(SPLIT.test, ItemSets.of(SPLIT.train, SPLIT.valid), ["ndcg@5"])(lambda users: scores[users])
     assert result.metrics["ndcg@5"] == pytest.approx(expected.means["ndcg@5"], abs=1e-3)
+
+
+def test_a_valuator_needs_training():
+    with pytest.raises(ConfigError, match="no samples for a valuator"):
+        recval.fit(SPLIT, "EASE", recval.DVR(), training=TRAINING, metrics=["ndcg@5"])

@@ -96,6 +96,16 @@ def test_another_recipe_does_not_continue_it(recipe, finished):
         run(recipe.model_copy(update={"seeds": (5,)}), finished.path)
 
 
+def test_other_data_does_not_continue_it(finished, ratings, tmp_path):
+    path = tmp_path / "ratings.csv"
+    path.write_bytes(ratings.read_bytes())
+    recipe = Recipe(data={"path": str(path)}, **{**RECIPE, "seeds": [0], "removal": None, "references": []})
+    run(recipe, tmp_path / "run")
+    path.write_text("\n".join(path.read_text().splitlines()[:-1]))
+    with pytest.raises(RunError, match="holds a run on other data"):
+        run(recipe, tmp_path / "run")
+
+
 def test_the_uniform_placebo_is_plain_training(finished):
     methods = finished.metrics()["methods"]
     assert methods["uniform"] == methods["plain"]

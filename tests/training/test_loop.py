@@ -9,7 +9,7 @@ from planted import planted
 
 from recval.backbones.recbole import build
 from recval.declarations import validate
-from recval.errors import ConfigError, DataError, ModelError
+from recval.errors import ConfigError, DataError, ModelError, RunError
 from recval.training import Callback, Loop, Training
 from recval.valuation import DVR, Shuffled, TruncatedLoss, Uniform
 
@@ -210,3 +210,11 @@ def test_bad_settings_are_told():
     empty = type(SPLIT)(SPLIT.train, SPLIT.valid.take(np.arange(0)), SPLIT.test)
     with pytest.raises(DataError, match="held-out"):
         loop(split=empty)
+
+
+def test_the_checkpoint_of_another_training_is_refused(tmp_path):
+    checkpoint = tmp_path / "checkpoint.safetensors"
+    loop(seed=1).fit(checkpoint)
+    for other in (loop(seed=2), loop([Uniform()], seed=1), loop(seed=1, split=planted(seed=5)[0])):
+        with pytest.raises(RunError, match="the checkpoint of another training"):
+            other.fit(checkpoint)

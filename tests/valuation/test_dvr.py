@@ -7,7 +7,7 @@ from planted import planted
 from scipy.stats import mannwhitneyu
 
 from recval.backbones.recbole import build
-from recval.errors import ConfigError
+from recval.errors import ConfigError, ModelError
 from recval.training import Loop, Training
 from recval.valuation import DVR
 
@@ -87,6 +87,32 @@ def test_the_first_reward_only_sets_the_level():
     assert all(torch.equal(tensor, before[name]) for name, tensor in valuator.learner.valuator.state_dict().items())
 
 
+def test_the_first_reward_forgets_what_was_selected_before_it():
+    """What was selected before the level was known cannot be credited with a change from it."""
+    valuator = DVR(reward="ndcg@10", interval=1)
+    valuator.weigh(torch.randn(8, 2), torch.rand(8))
+    valuator.reward(0.3)
+    before = [parameter.clone() for parameter in valuator.learner.valuator.parameters()]
+    valuator.reward(0.9)
+    assert all(torch.equal(a, b) for a, b in zip(before, valuator.learner.valuator.parameters(), strict=True))
+
+
+def test_a_valuator_can_be_used_again():
+    split, _ = planted()
+    again, fresh = DVR(interval=2), DVR(interval=2)
+    for valuator, seeds in ((again, (1, 2)), (fresh, (2,))):
+        for seed in seeds:
+            backbone = build("BPR", split.train, {"embedding_size": 8}, seed=seed)
+            Loop(backbone, split, SETTINGS, callbacks=[valuator], seed=seed).fit()
+    assert again.values.to_frame().equals(fresh.values.to_frame())
+
+
+def test_a_valuator_that_diverges_is_told():
+    split, _ = planted()
+    with pytest.raises(ModelError, match="the valuator diverged"):
+        trained(split, interval=1, learning_rate=1e30)
+
+
 def test_foreign_state_resumes():
     def losses(step):
         return torch.rand(16, generator=torch.Generator().manual_seed(step))
@@ -104,7 +130,6 @@ def test_foreign_state_resumes():
     whole, first, second = DVR(**settings), DVR(**settings), DVR(**settings)
     expected = run(whole, range(10))
     run(first, range(5))
-    second.weigh(torch.randn(16, 3), losses(0))
     second.load_state_dict(first.state_dict())
     assert all(torch.equal(a, b) for a, b in zip(run(second, range(5, 10)), expected[5:], strict=True))
 

@@ -1,11 +1,13 @@
 """Placebos and loss-based weightings, and how values become weights."""
 
+from types import SimpleNamespace
+
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recval.training import Callback
-from recval.valuation import ReweightedLoss, Shuffled, TruncatedLoss, Uniform
+from recval.valuation import Balanced, ReweightedLoss, Shuffled, TruncatedLoss, Uniform
 from recval.valuation.valuator import mean_one, selection_probabilities
 
 
@@ -75,3 +77,20 @@ def test_shuffling_keeps_the_weights_but_not_their_places():
     assert not torch.equal(first, torch.arange(50.0))
     assert torch.equal(first, weights(0))
     assert not torch.equal(first, weights(1))
+
+
+def test_balanced_users_count_the_same(interactions):
+    """With alpha = 1 the weights of each user's interactions have the same sum; with 0 all weigh 1."""
+    train = interactions([(0, item) for item in range(9)] + [(1, 0), (1, 1), (2, 5)], 4, 10)
+
+    class FakeBatch:
+        user = torch.from_numpy(train.user.copy())
+
+    def weights(alpha):
+        callback = Balanced(alpha)
+        callback.before_fit(SimpleNamespace(split=SimpleNamespace(train=train), settings=SimpleNamespace(device="cpu")))
+        return callback.weigh(FakeBatch, torch.zeros(12))
+
+    sums = torch.zeros(4).index_add(0, FakeBatch.user, weights(1.0))
+    torch.testing.assert_close(sums, torch.tensor([4.0, 4.0, 4.0, 0.0]))
+    torch.testing.assert_close(weights(0.0), torch.ones(12))
