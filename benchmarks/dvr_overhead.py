@@ -27,7 +27,7 @@ def seconds(split: Split, epochs: int, callbacks: list[Callback]) -> float:
 def measure(quick: bool) -> Comparison:
     """Return the seconds of both sides."""
     split = split_by_ratio(load("ml-100k"))
-    epochs, rounds = (10, 3) if quick else (30, 7)
+    epochs, rounds = (30, 3) if quick else (60, 5)
     seconds(split, 2, [DVR()])
     pairs = [(seconds(split, epochs, []), seconds(split, epochs, [DVR()])) for _ in range(rounds)]
     return Comparison(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from recval.data import Interactions, Split, load
+    from recval.data import Interactions, Split, from_frame, load
     from recval.errors import RecvalError
     from recval.recipes import Recipe, Result, fit, run
     from recval.training import Callback, Training
@@ -32,6 +32,7 @@ _HOME = {
     "Training": "recval.training",
     "Values": "recval.valuation",
     "fit": "recval.recipes",
+    "from_frame": "recval.data",
     "load": "recval.data",
     "run": "recval.recipes",
 }
@@ -47,6 +48,7 @@ __all__ = [
     "Training",
     "Values",
     "fit",
+    "from_frame",
     "load",
     "run",
 ]

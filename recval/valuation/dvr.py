@@ -210,6 +210,8 @@ class DVR(Callback):
         loop, valuator = self._training_loop, self.learner.valuator
         generator = torch_generator(self._seed, "values", draw, device=loop.sampler.user.device)
         for batch in loop.sampler.epoch(loop.settings.batch_size, generator):
-            observations = self._training_observer(batch, loop.backbone.loss_per_sample(batch))
+            is_seen = "loss" in self.settings.inputs
+            losses = loop.backbone.loss_per_sample(batch) if is_seen else torch.zeros(len(batch)).to(batch.row.device)
+            observations = self._training_observer(batch, losses)
             shares = valuator.game.values_by_order(valuator.encode(observations))
             yield batch.row.cpu().numpy(), shares.double().cpu().numpy()

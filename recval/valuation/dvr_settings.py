@@ -37,7 +37,7 @@ class DVRSettings(Declaration):
     inputs: tuple[Input, ...] = Field(("user", "item", "activity", "popularity"), min_length=1)
     action: Literal["weights", "selection"] = "weights"
     temperature: float = Field(0.05, gt=0, allow_inf_nan=False)
-    interval: int = Field(20, ge=1)
+    interval: int = Field(25, ge=1)
     users: int = Field(128, ge=1)
     learning_rate: float = Field(5e-3, gt=0, allow_inf_nan=False)
     averaging: float = Field(0.95, ge=0, lt=1)
@@ -48,4 +48,4 @@ class DVRSettings(Declaration):
     features: int = Field(16, ge=1)
     channels: int = Field(4, ge=1)
     order: int = Field(2, ge=1, le=3)
-    draws: int = Field(4, ge=2)
+    draws: int = Field(2, ge=2)

@@ -1,0 +1,48 @@
+"""What the README shows is run as it stands there."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf8")
+EXAMPLES = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+
+
+@pytest.mark.slow
+def test_the_first_example():
+    names = {}
+    exec(EXAMPLES[0], names)
+    result = names["result"]
+    assert result.metrics["ndcg@10"] > 0.25
+    assert len(result.values) == len(result.split.train)
+    assert result.recommend(users=[1, 2], k=10)["user"].tolist() == ["1"] * 10 + ["2"] * 10
+
+
+def test_the_loop_of_ones_own():
+    parameter = torch.nn.Parameter(torch.ones(3))
+    features = [torch.rand(8, 3, generator=torch.Generator().manual_seed(seed)) for seed in range(30)]
+    names = {
+        "recval": __import__("recval"),
+        "batches": ((batch, (batch @ parameter) ** 2) for batch in features),
+        "optimizer": torch.optim.SGD([parameter], lr=0.01),
+        "validation_metric": lambda: -float(parameter.detach().norm()),
+    }
+    exec(EXAMPLES[1], names)
+    assert parameter.detach().norm() < 1.2, "it started at 1.73"
+    assert names["weights"].mean().item() == pytest.approx(1, abs=1e-5)
+
+
+@pytest.mark.slow
+def test_the_demo_in_small(tmp_path):
+    """The shipped recipe, from the command line to the report, with two seeds of three epochs."""
+    changes = ["training.epochs=3", "seeds=[0,1]", "removal.fractions=[0.3]"]
+    command = [sys.executable, "-m", "recval", "run", "dvr-ml100k", *changes]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert all(name in done.stdout for name in ("plain", "uniform placebo", "shuffled placebo", "R-CE", "DVR", "EASE"))
+    assert "Most valuable" in (tmp_path / done.stdout.splitlines()[-1]).read_text()
+    top = [sys.executable, "-m", "recval", "values", "top", "runs/dvr-ml100k", "--json"]
+    assert '"title"' in subprocess.run(top, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
