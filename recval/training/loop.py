@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -161,7 +162,7 @@ class Loop:
         for callback in self.callbacks:
             callback.after_validation(epoch, metrics)
 
-    @property
+    @cached_property
     def _identity(self) -> dict[str, Any]:
         """What tells this training from another: its checkpoint is of no use to that one."""
         return {
