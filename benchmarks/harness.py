@@ -59,7 +59,7 @@ def main(measure: Callable[[bool], Comparison]) -> None:
         "holds": ratio >= found.goal,
         "unit": found.unit,
         "size": found.size,
-        "machine": {key: machine[key] for key in ("system", "machine", "cores", "threads")},
+        "machine": {key: machine[key] for key in ("machine", "cores", "threads")},
         "versions": {"python": machine["python"], **machine["packages"]},
         "command": " ".join(
             [f"OMP_NUM_THREADS={os.environ['OMP_NUM_THREADS']}"] if "OMP_NUM_THREADS" in os.environ else []

@@ -27,7 +27,7 @@ def environment() -> dict[str, object]:
     """Return the versions of Python and of the packages that results depend on, and the kind of machine."""
     return {
         "python": platform.python_version(),
-        "system": f"{platform.system()} {platform.release()}",
+        "system": platform.system(),
         "machine": platform.machine(),
         "cores": len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count(),
         "threads": os.environ.get("OMP_NUM_THREADS", "default"),
