@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import Field
 
-from recval.declarations import Declaration, find, read, shipped
+from recval.declarations import Declaration, read, shipped
 
 
 class Figures(Declaration):
@@ -70,12 +70,3 @@ class ModelCard(Declaration):
 def model_cards() -> dict[str, ModelCard]:
     """Return the cards of the models that recval describes, by name."""
     return {name: read(path, ModelCard) for name, path in shipped("models").items()}
-
-
-def model_card(name: str) -> ModelCard:
-    """Return the card of a model by its name, or by the path of one's own card.
-
-    Raises:
-        ConfigError: there is no such card, or it is malformed.
-    """
-    return read(find("models", name), ModelCard)

@@ -17,7 +17,7 @@ How the valuator learns depends on the reward:
 
 How to choose: a differentiable reward learns from B signals a look instead of one, so it is the default. When not to
 use: the values are those of a learned game (see `recval.valuation.harsanyi`) about training with this backbone; for
-values of a data set by retraining use coalition games.
+what training without an interaction would give, train without it.
 
 Differences from the paper and its code: `docs/dvr.md`.
 """

@@ -33,7 +33,7 @@ class Shuffled(Callback):
     """Another callback's weights, permuted at random within each batch.
 
     Args:
-        valuator: the callback whose weights are permuted; it learns as ever.
+        valuator: the callback whose weights are permuted; it learns as ever, but is not asked for values.
     """
 
     def __init__(self, valuator: Callback) -> None:

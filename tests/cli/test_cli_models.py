@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from recval.backbones.cards import model_card, model_cards
+from recval.backbones.cards import ModelCard, model_cards
 from recval.backbones.recbole import default_parameters, models
+from recval.declarations import read
 from recval.errors import ConfigError
 from recval.ranking import parse
 
@@ -19,7 +20,7 @@ def test_list_shows_every_recommender_and_whether_it_has_a_card(command):
 
 @pytest.mark.parametrize("name", model_cards())
 def test_a_card_agrees_with_what_it_describes(name):
-    card = model_card(name)
+    card = model_cards()[name]
     assert card.name == name
     defaults = default_parameters(name)
     assert all(set(parameters) <= set(defaults) for parameters in card.parameters.values())
@@ -32,7 +33,7 @@ def test_a_card_agrees_with_what_it_describes(name):
 def test_show_gives_the_card_and_the_defaults(command):
     found = command("models", "show", "LightGCN", "--json").json
     assert found.pop("defaults") == default_parameters("LightGCN")
-    assert found == model_card("LightGCN").model_dump(mode="json")
+    assert found == model_cards()["LightGCN"].model_dump(mode="json")
     shown = command("models", "show", "LightGCN").out
     for words in ("SIGIR 2020", "n_layers", "gowalla", "recall@20 0.183", "BARS"):
         assert words in shown
@@ -55,4 +56,4 @@ def test_an_unknown_model_is_named_with_the_nearest(command):
 def test_a_malformed_card_is_refused(tmp_path):
     (tmp_path / "x.yaml").write_text("name: x\nfamily: y\ntitle: z\ndescription: d\npublisht: []\n")
     with pytest.raises(ConfigError, match=r"line 5: unknown key 'publisht', did you mean 'published'\?"):
-        model_card(str(tmp_path / "x.yaml"))
+        read(tmp_path / "x.yaml", ModelCard)
