@@ -9,8 +9,8 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
@@ -30,6 +30,7 @@ class Comparison:
         goal: the ratio peer / ours to reach; above 1 recval is better.
         unit: the unit of the measurements.
         size: the size of the problem.
+        details: what else was measured.
     """
 
     question: str
@@ -39,6 +40,7 @@ class Comparison:
     goal: float
     unit: str
     size: str
+    details: Mapping[str, object] = field(default_factory=dict)
 
 
 def main(measure: Callable[[bool], Comparison]) -> None:
@@ -59,6 +61,7 @@ def main(measure: Callable[[bool], Comparison]) -> None:
         "holds": ratio >= found.goal,
         "unit": found.unit,
         "size": found.size,
+        **({"details": dict(found.details)} if found.details else {}),
         "machine": {key: machine[key] for key in ("machine", "cores", "threads")},
         "versions": {"python": machine["python"], **machine["packages"]},
         "command": " ".join(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from recval.data import DatasetCard, DataSource
 
 app = typer.Typer(no_args_is_help=True, help="The data sets that recipes may name, and files of one's own.")
+cache_app = typer.Typer(no_args_is_help=True, help="What was read from text once, kept to be read fast.")
+app.add_typer(cache_app, name="cache")
 
 Source = Annotated[
     str,
@@ -30,6 +33,8 @@ Item = Annotated[str | None, typer.Option(help="The column of items.")]
 Rating = Annotated[str | None, typer.Option(help="The column of ratings.")]
 Time = Annotated[str | None, typer.Option(help="The column of times.")]
 Separator = Annotated[str | None, typer.Option(help="What separates the columns of a CSV file, if no comma.")]
+Header = Annotated[str | None, typer.Option(help="The columns of a CSV file without a header: user,item,rating.")]
+Reader = Annotated[str | None, typer.Option(help="The format, where the ending does not say it: adjacency, csv, …")]
 
 
 @app.command("list", epilog=examples("recval data list", "recval data list --json"))
@@ -55,13 +60,16 @@ def describe(
     rating: Rating = None,
     time: Time = None,
     separator: Separator = None,
+    header: Header = None,
+    reader: Reader = None,
     json: AsJson = False,
 ) -> None:
     """Show how large a data set is, and how its interactions are spread."""
     with working("reading the data"):
         from recval.cli.description import describe as described
 
-        found = described(_find(source, separator, user=user, item=item, rating=rating, time=time))
+        how = {"separator": separator, "header": header, "reader": reader}
+        found = described(_find(source, how, user=user, item=item, rating=rating, time=time))
     if json:
         show_json(found)
     else:
@@ -72,53 +80,83 @@ def describe(
     epilog=examples(
         "recval data convert ml-100k --out ml-100k.parquet",
         "recval data convert ratings.csv --user uid --item iid --out ratings.parquet",
+        "recval data convert train.txt --reader adjacency --out train.parquet",
     )
 )
 def convert(
     source: Source,
-    out: Annotated[Path, typer.Option(help="The file to write: .csv or .parquet.")],
+    out: Annotated[Path, typer.Option(help="The file to write: .csv, .parquet or .json.")],
     user: User = None,
     item: Item = None,
     rating: Rating = None,
     time: Time = None,
     separator: Separator = None,
+    header: Header = None,
+    reader: Reader = None,
     force: Force = False,
 ) -> None:
-    """Write interactions as CSV or Parquet, with their own ids.
+    """Write interactions, those of all parts of a data set, as CSV, Parquet or JSON, with their own ids.
 
     Columns that play a role are named by it: user, item, rating, time, label.
     What atomic files know of users and items is left behind.
     """
     check_table(out, force=force)
     with working("converting"):
-        interactions = _find(source, separator, user=user, item=item, rating=rating, time=time).load()
+        how = {"separator": separator, "header": header, "reader": reader}
+        interactions = _find(source, how, user=user, item=item, rating=rating, time=time).load()
         write_interactions(out, interactions)
     typer.echo(f"{out}: {len(interactions):,} interactions")
 
 
-def _find(name: str, separator: str | None, **columns: str | None) -> DatasetCard | DataSource:
+@cache_app.command("list", epilog=examples("recval data cache list", "recval data cache list --json"))
+def list_cache(json: AsJson = False) -> None:
+    """List what is in the cache: the folder that RECVAL_CACHE names, else the user's folder for caches."""
+    from recval.data import cache
+
+    rows = [{**asdict(entry), "path": str(entry.path)} for entry in cache.entries()]
+    if json:
+        show_json(rows)
+    else:
+        show_table(
+            ("source", "interactions", "bytes"), [(row["source"], row["interactions"], row["size"]) for row in rows]
+        )
+
+
+@cache_app.command("clear", epilog=examples("recval data cache clear"))
+def clear_cache() -> None:
+    """Empty the cache; what is read next is read from its text."""
+    from recval.data import cache
+
+    typer.echo(f"entries removed: {cache.clear()}")
+
+
+def _find(name: str, how: dict[str, str | None], **columns: str | None) -> DatasetCard | DataSource:
     """Return the card of a data set, or a file as the source of one.
 
     Raises:
-        ConfigError: there is no such data set, or columns are named although its card names them.
+        ConfigError: there is no such data set, or it is said how to read it although its card says so.
     """
-    from recval.data import DataSource, dataset_card
-    from recval.declarations import shipped, validate
+    from recval.data import dataset_card
+    from recval.data.sources import ending, source_of
+    from recval.declarations import shipped
 
     path = Path(name)
-    is_file = path.exists() or path.suffix in (".csv", ".tsv", ".parquet", ".inter")
+    settings: dict[str, Any] = {key: value for key, value in how.items() if value is not None}
+    is_file = path.exists() or ending(name) is not None or "reader" in settings
     named = {role: column for role, column in columns.items() if column is not None}
     if name in shipped("datasets") or path.suffix in (".yaml", ".yml") or not is_file:
         card = dataset_card(name)
-        if named or separator is not None:
-            raise ConfigError(f"the card of {card.name} says how to read it; name columns and separator for files only")
+        if named or settings:
+            raise ConfigError(f"the card of {card.name} says how to read it; say so for files only")
         return card
-    separator = separator or ("\t" if path.suffix == ".tsv" else ",")
-    return validate({"path": name, "columns": named, "separator": separator}, DataSource)
+    if "header" in settings:
+        settings["header"] = settings["header"].split(",")
+    return source_of(name, columns=named, **settings)
 
 
 def _summary(card: DatasetCard) -> dict[str, Any]:
-    return {"name": card.name, "title": card.title, **card.sizes.model_dump(), "origin": card.origin}
+    sizes = card.sizes.model_dump()
+    return {"name": card.name, "title": card.title, **sizes, "split": card.split is not None, "origin": card.origin}
 
 
 def _sentences(found: dict[str, Any]) -> dict[str, object]:
@@ -130,6 +168,9 @@ def _sentences(found: dict[str, Any]) -> dict[str, object]:
         facts["time"] = f"{found['time']['first']} to {found['time']['last']}"
     if "rating" in found:
         facts["rating"] = ", ".join(f"{name}: {as_text(value)}" for name, value in found["rating"].items())
+    for name in ("split", "knowledge"):
+        if name in found:
+            facts[name] = ", ".join(f"{part} {as_text(size)}" for part, size in found[name].items())
     facts["columns"] = ", ".join(found["columns"])
     facts["sha256"] = found["sha256"]
     return facts

@@ -37,6 +37,13 @@ def describe(source: DatasetCard | DataSource) -> dict[str, Any]:
         "columns": columns,
         "sha256": _checksum(source),
     }
+    if isinstance(source, DatasetCard) and source.split is not None:
+        split = source.load_split()
+        found["split"] = {"train": len(split.train), "validation": len(split.valid), "test": len(split.test)}
+    if (graph := interactions.knowledge) is not None:
+        linked = int((graph.entity_of_item >= 0).sum())
+        sizes = {"triples": len(graph), "entities": len(graph.entities), "relations": len(graph.relations)}
+        found["knowledge"] = {**sizes, "linked items": linked}
     if "time" in columns:
         time = interactions.column("time")
         found["time"] = {"first": _moment(time.min()), "last": _moment(time.max())}

@@ -1,27 +1,37 @@
 """Interactions: the table, its readers, its splits and the catalogue of known data sets."""
 
+from recval.data.adjacency import from_adjacency
 from recval.data.atomic import from_atomic
-from recval.data.catalogue import DatasetCard, DataSource, dataset_card, datasets, load
+from recval.data.catalogue import DatasetCard, dataset_card, datasets, load, load_split
 from recval.data.filters import filtered
-from recval.data.interactions import Interactions, Split, Vocabulary
+from recval.data.interactions import Interactions, Split
+from recval.data.knowledge import KnowledgeGraph
+from recval.data.parts import in_train_vocabulary, split_given
 from recval.data.readers import from_csv, from_frame, from_parquet
-from recval.data.splits import leave_one_out, split_by_ratio, split_by_time, split_given
+from recval.data.sources import DataSource
+from recval.data.splits import k_fold, leave_k_out, split_by_ratio, split_by_time
+from recval.data.vocabulary import Vocabulary
 
 __all__ = [
     "DataSource",
     "DatasetCard",
     "Interactions",
+    "KnowledgeGraph",
     "Split",
     "Vocabulary",
     "dataset_card",
     "datasets",
     "filtered",
+    "from_adjacency",
     "from_atomic",
     "from_csv",
     "from_frame",
     "from_parquet",
-    "leave_one_out",
+    "in_train_vocabulary",
+    "k_fold",
+    "leave_k_out",
     "load",
+    "load_split",
     "split_by_ratio",
     "split_by_time",
     "split_given",

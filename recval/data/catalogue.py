@@ -1,93 +1,18 @@
-"""The catalogue of data sets: cards that say where a data set comes from, and what it must look like once read.
-
-A recipe names a card, or gives a source of its own (`DataSource`) in the same words.
-"""
+"""The catalogue of data sets: cards that say where a data set comes from, and what it must look like once read."""
 
 from __future__ import annotations
 
-import hashlib
-import os
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
-from recval.data.atomic import from_atomic
-from recval.data.columns import Role
-from recval.data.encoding import Duplicates
-from recval.data.filters import filtered
-from recval.data.interactions import Interactions
-from recval.data.readers import from_csv, from_parquet
+from recval.data.interactions import Interactions, Split, concatenated
+from recval.data.parts import split_given
+from recval.data.sources import DataSource, ending, source_of
+from recval.data.splits import split_by_ratio
 from recval.declarations import Declaration, find, read, shipped
-from recval.errors import DataError
-
-
-class Filters(Declaration):
-    """Which interactions count; see `recval.data.filters.filtered`."""
-
-    min_rating: float | None = None
-    min_per_user: int = Field(default=1, ge=1)
-    min_per_item: int = Field(default=1, ge=1)
-
-
-class DataSource(Declaration):
-    """A file, or folder of files, of interactions, and how to read it.
-
-    Attributes:
-        path: the file or folder; relative to `package`, else to the folder that RECVAL_DATA names, else to here.
-        package: the installed package that the file lies in, if it does.
-        reader: the format; by default from the file's ending.
-        columns: the column that plays each role (user, item, rating, time, label); by default those of the format.
-        separator: what separates the columns of a CSV file.
-        duplicates: what to do when a user meets an item twice.
-        filters: which interactions count.
-    """
-
-    path: str
-    package: Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$")] | None = None
-    reader: Literal["csv", "parquet", "atomic"] | None = None
-    columns: dict[Role, str] = Field(default={})
-    separator: str = Field(default=",", min_length=1, max_length=1)
-    duplicates: Duplicates = "error"
-    filters: Filters = Filters()
-
-    def location(self) -> Path:
-        """Return the path of the file or folder.
-
-        Raises:
-            DataError: the package is not installed.
-        """
-        if self.package is not None:
-            try:
-                spec = find_spec(self.package)
-            except (ImportError, ValueError):
-                spec = None
-            if spec is None or spec.origin is None:
-                raise DataError(f"the data lies in the package {self.package!r}, which is not installed")
-            folder = Path(spec.origin).parent
-            if not (folder / self.path).resolve().is_relative_to(folder.resolve()):
-                raise DataError(f"the path {self.path!r} leads out of the package {self.package!r}")
-            return folder / self.path
-        given = Path(self.path).expanduser()
-        below = Path(os.environ.get("RECVAL_DATA", ".")) / given
-        return below if below.exists() else given
-
-    def load(self) -> Interactions:
-        """Read and filter the interactions.
-
-        Raises:
-            DataError: the file is missing or malformed, or the filters leave nothing.
-        """
-        path = self.location()
-        reader = self.reader or _reader_of(path)
-        if reader == "atomic":
-            interactions = from_atomic(path, roles=self.columns, duplicates=self.duplicates)
-        elif reader == "csv":
-            interactions = from_csv(path, **self.columns, separator=self.separator, duplicates=self.duplicates)
-        else:
-            interactions = from_parquet(path, **self.columns, duplicates=self.duplicates)
-        return filtered(interactions, **self.filters.model_dump())
+from recval.errors import ConfigError, DataError
 
 
 class Sizes(Declaration):
@@ -96,6 +21,22 @@ class Sizes(Declaration):
     users: int
     items: int
     interactions: int
+
+
+class Parts(Declaration):
+    """The held-out parts of a data set that was published with a split; its source is the training part.
+
+    Attributes:
+        test: the test part.
+        valid: the validation part; where there is none, it is carved out of the training part.
+        valid_share: how much is carved out of each user's training interactions.
+        seed: the seed of the carving.
+    """
+
+    test: DataSource
+    valid: DataSource | None = None
+    valid_share: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
 
 
 class DatasetCard(Declaration):
@@ -108,8 +49,9 @@ class DatasetCard(Declaration):
         licence: the terms of use.
         origin: who published it, and where to obtain it.
         source: where the files are, and how they are read.
-        sha256: the checksum of each file, by its name.
-        sizes: what the reader must find, before any filter of a recipe.
+        split: the held-out parts, where it was published with a split.
+        sha256: the checksum of the content of each file, by its name (without `.gz`).
+        sizes: what the reader must find, over all parts and before any filter of a recipe.
         item_title: the item field that names an item in words, if there is one.
     """
 
@@ -119,33 +61,65 @@ class DatasetCard(Declaration):
     licence: str
     origin: str
     source: DataSource
+    split: Parts | None = None
     sha256: dict[str, str] = Field(default={})
     sizes: Sizes
     item_title: str | None = None
 
     def load(self) -> Interactions:
-        """Read the data set and verify its checksums and sizes.
+        """Read the data set, all of its parts, and verify its checksums and sizes.
 
         Raises:
             DataError: a file is missing, or is not the one that the card describes.
         """
-        self._verify_files()
-        interactions = self.source.load()
-        found = Sizes(users=len(interactions.users), items=len(interactions.items), interactions=len(interactions))
-        if found != self.sizes:
-            raise DataError(f"{self.name}: read {found!r}, but its card says {self.sizes!r}")
+        if self.split is not None:
+            split = self.load_split()
+            return concatenated(split.train, split.valid, split.test)
+        (interactions,) = self._read(self.source)
+        self._verify_sizes(interactions)
         return interactions
 
-    def _verify_files(self) -> None:
-        location = self.source.location()
+    def load_split(self) -> Split:
+        """Read the data set in the parts that it was published with, and verify its checksums and sizes.
+
+        Raises:
+            ConfigError: it was published without a split.
+            DataError: a file is missing, or is not the one that the card describes, or the parts overlap.
+        """
+        if self.split is None:
+            raise ConfigError(f"the data set {self.name} has no split of its own; split its interactions")
+        if self.split.valid is not None:
+            train, valid, test = self._read(self.source, self.split.valid, self.split.test)
+        else:
+            whole, test = self._read(self.source, self.split.test)
+            share = self.split.valid_share
+            carved = split_by_ratio(whole, (1 - share, share, 0), rng=self.split.seed)
+            train, valid = carved.train, carved.valid
+        split = split_given(train, valid, test)
+        self._verify_sizes(split.train, split.valid, split.test)
+        return split
+
+    def _read(self, *sources: DataSource) -> list[Interactions]:
+        """Read the parts, if their files are those of the card; each file's checksum is taken once."""
+        if not self.sha256:
+            return [source.load() for source in sources]
+        checksums = [source.checksums() for source in sources]
+        found = {path.name.removesuffix(".gz"): (path, digest) for part in checksums for path, digest in part.items()}
         for name, expected in self.sha256.items():
-            path = location / name if location.is_dir() else location.with_name(name)
-            if not path.is_file():
+            if name not in found:
+                location = self.source.location()
+                path = location / name if location.is_dir() else location.with_name(name)
                 raise DataError(f"{self.name}: there is no file {path}; {self.origin}")
-            with path.open("rb") as file:
-                found = hashlib.file_digest(file, "sha256").hexdigest()
-            if found != expected:
-                raise DataError(f"{path}: its sha256 is {found}, but the card of {self.name} says {expected}")
+            path, digest = found[name]
+            if digest != expected:
+                raise DataError(f"{path}: its sha256 is {digest}, but the card of {self.name} says {expected}")
+        return [source.load(part) for source, part in zip(sources, checksums, strict=True)]
+
+    def _verify_sizes(self, first: Interactions, *others: Interactions) -> None:
+        interactions = sum(map(len, (first, *others)))
+        found = Sizes(users=len(first.users), items=len(first.items), interactions=interactions)
+        if found != self.sizes:
+            raise DataError(f"{self.name}: read {found!r}, but its card says {self.sizes!r}")
 
 
 def datasets() -> dict[str, DatasetCard]:
@@ -163,32 +137,29 @@ def dataset_card(name: str) -> DatasetCard:
 
 
 def load(name: str | Path) -> Interactions:
-    """Return the interactions of a known data set, or of a file.
+    """Return the interactions of a known data set, those of all its parts; or of a file.
 
     Args:
         name: the name of a card ("ml-100k"), or the path of a `.csv`, `.tsv`, `.parquet` or `.inter` file whose
-            columns bear the default names.
+            columns bear the default names; text may be compressed (`.csv.gz`).
 
     Raises:
         ConfigError: there is no such data set.
         DataError: the file is missing or malformed.
     """
-    if Path(name).suffix in _READERS:
-        return DataSource(path=str(name), separator="\t" if Path(name).suffix == ".tsv" else ",").load()
+    if ending(name):
+        return source_of(name).load()
     return dataset_card(str(name)).load()
 
 
-_READERS: dict[str, Literal["csv", "parquet", "atomic"]] = {
-    ".csv": "csv",
-    ".tsv": "csv",
-    ".parquet": "parquet",
-    ".inter": "atomic",
-}
+def load_split(name: str | Path) -> Split:
+    """Return a known data set in the parts that it was published with.
 
+    Args:
+        name: the name of a card ("gowalla"), or the path of one's own.
 
-def _reader_of(path: Path) -> Literal["csv", "parquet", "atomic"]:
-    if path.suffix in _READERS:
-        return _READERS[path.suffix]
-    if path.is_dir():
-        return "atomic"
-    raise DataError(f"{path}: the format cannot be told from the ending; say it with reader: csv, parquet or atomic")
+    Raises:
+        ConfigError: there is no such data set, or it was published without a split.
+        DataError: a file is missing or malformed, or the parts overlap.
+    """
+    return dataset_card(str(name)).load_split()

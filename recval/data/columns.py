@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Literal
+from typing import Literal, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,6 +16,8 @@ Where = Callable[[int], str]
 
 Role = Literal["user", "item", "rating", "time", "label"]
 """What a column can mean."""
+
+AnyRole = TypeVar("AnyRole", bound=str)
 
 NUMERIC = {"rating": pa.float64(), "time": pa.float64(), "label": pa.int64()}
 """The type of the columns that must hold numbers."""
@@ -76,7 +78,7 @@ def checked_numbers(values: pa.Array, name: str, where: Where) -> pa.Array:
     return floats.cast(NUMERIC[name])
 
 
-def in_roles(table: pa.Table, columns: Mapping[Role, str], source: str) -> pa.Table:
+def in_roles(table: pa.Table, columns: Mapping[AnyRole, str], source: str) -> pa.Table:
     """Return the table with its columns named by their roles.
 
     Args:

@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from recval.data.columns import NUMERIC, Where, checked_ids, checked_numbers
-from recval.data.interactions import Codes, Interactions, Vocabulary
+from recval.data.interactions import Interactions
+from recval.data.vocabulary import Codes, Vocabulary
 from recval.errors import ConfigError, DataError, unknown
 
 Duplicates = Literal["error", "first", "last"]
@@ -47,8 +48,8 @@ def encode(
     for name in NUMERIC:
         if name in columns:
             columns[name] = checked_numbers(columns[name], name, where)
-    users, columns["user"] = _vocabulary(columns["user"], user_fields, "user")
-    items, columns["item"] = _vocabulary(columns["item"], item_fields, "item")
+    users, columns["user"] = vocabulary_of(columns["user"], user_fields, "user")
+    items, columns["item"] = vocabulary_of(columns["item"], item_fields, "item")
     encoded = Interactions(pa.table(columns), users, items)
     rows = _distinct_rows(encoded, duplicates, where)
     return encoded if len(rows) == len(encoded) else encoded.take(rows)
@@ -56,15 +57,9 @@ def encode(
 
 def compact(interactions: Interactions) -> Interactions:
     """Return the same interactions over vocabularies without the users and items that have none."""
-    columns = {name: interactions.table[name] for name in interactions.table.column_names}
-    vocabularies = {}
-    for role, vocabulary in (("user", interactions.users), ("item", interactions.items)):
-        kept, codes = np.unique(columns[role].to_numpy(), return_inverse=True)
-        indices = pa.array(kept)
-        fields = None if vocabulary.fields is None else vocabulary.fields.take(indices)
-        vocabularies[role] = Vocabulary(vocabulary.ids.take(indices), fields)
-        columns[role] = pa.array(codes.astype(np.int64))
-    return Interactions(pa.table(columns), vocabularies["user"], vocabularies["item"])
+    users = _taken(interactions.users, np.flatnonzero(interactions.user_counts()))
+    items = _taken(interactions.items, np.flatnonzero(interactions.item_counts()))
+    return recode(interactions, users, items)
 
 
 def union(first: Vocabulary, *others: Vocabulary) -> Vocabulary:
@@ -89,15 +84,31 @@ def union(first: Vocabulary, *others: Vocabulary) -> Vocabulary:
 
 
 def recode(interactions: Interactions, users: Vocabulary, items: Vocabulary) -> Interactions:
-    """Return the same interactions over larger vocabularies."""
-    table = interactions.table
+    """Return the same interactions over other vocabularies.
+
+    Raises:
+        DataError: a user or item that has interactions is missing in the new vocabularies.
+    """
+    table, knowledge = interactions.table, interactions.knowledge
     for role, old, new in (("user", interactions.users, users), ("item", interactions.items, items)):
-        codes = new.codes(old.ids)[table[role].to_numpy()]
+        codes = new.find(old.ids)[table[role].to_numpy()]
+        if len(codes) and codes.min() < 0:
+            lost = old.names(table[role].to_numpy()[[np.argmin(codes)]])
+            raise DataError(f"the {role} {lost[0]} has interactions, but is not in the new vocabulary")
         table = table.set_column(table.column_names.index(role), role, pa.array(codes))
-    return Interactions(table, users, items)
+    if knowledge is not None:
+        knowledge = knowledge.for_items(interactions.items.find(items.ids))
+    return Interactions(table, users, items, knowledge)
 
 
-def _vocabulary(ids: pa.Array, fields: pa.Table | None, role: str) -> tuple[Vocabulary, pa.Array]:
+def vocabulary_of(ids: pa.Array, fields: pa.Table | None, role: str) -> tuple[Vocabulary, pa.Array]:
+    """Return the distinct ids in their order, by number where all are, and the code of each id (int64).
+
+    Args:
+        ids: the ids, which may repeat.
+        fields: what is known of them; ids in the column `role`.
+        role: whose ids.
+    """
     distinct = pc.unique(ids)
     order = distinct
     if pa.types.is_string(ids.type) and pc.all(pc.match_substring_regex(distinct, r"^\d{1,18}$")).as_py():
@@ -109,8 +120,14 @@ def _vocabulary(ids: pa.Array, fields: pa.Table | None, role: str) -> tuple[Voca
     return Vocabulary(distinct, _aligned(fields, distinct, role)), codes
 
 
+def _taken(vocabulary: Vocabulary, codes: Codes) -> Vocabulary:
+    indices = pa.array(codes)
+    fields = None if vocabulary.fields is None else vocabulary.fields.take(indices)
+    return Vocabulary(vocabulary.ids.take(indices), fields)
+
+
 def _aligned(fields: pa.Table | None, ids: pa.Array, role: str) -> pa.Table | None:
-    if fields is None:
+    if fields is None or fields.num_columns == 1:
         return None
     try:
         known = fields[role].combine_chunks().cast(ids.type)

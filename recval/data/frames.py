@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-import pandas as pd
+from typing import TYPE_CHECKING
+
 import pyarrow as pa
 
 from recval.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def arrow_table(frame: pd.DataFrame, source: str) -> pa.Table:

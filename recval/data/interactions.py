@@ -4,66 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from recval.data.knowledge import KnowledgeGraph
+from recval.data.vocabulary import Codes, Vocabulary
 from recval.errors import DataError
 
-Codes = npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Vocabulary:
-    """The ids of one kind (users or items) in the order of their codes: the id of code `c` is `ids[c]`.
-
-    Attributes:
-        ids: the ids, distinct, without nulls; integers or strings.
-        fields: what is known of each id, one row an id in the same order (title, gender, …), or None.
-    """
-
-    ids: pa.Array
-    fields: pa.Table | None = None
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    def codes(self, ids: Sequence[object] | pa.Array) -> Codes:
-        """Return the code of each id.
-
-        Raises:
-            DataError: an id is not in the vocabulary; the message names the first such id.
-        """
-        found = self.find(ids)
-        if (found < 0).any():
-            first = next(islice(ids, int(np.argmax(found < 0)), None))
-            raise DataError(f"unknown id {_plain(first)!r}: it is not among the {len(self):,} known ones")
-        return found
-
-    def find(self, ids: Sequence[object] | pa.Array) -> Codes:
-        """Return the code of each id, -1 where the id is unknown.
-
-        Raises:
-            DataError: an id is not of the vocabulary's type, and cannot be read as one.
-        """
-        try:
-            wanted = ids if isinstance(ids, pa.Array | pa.ChunkedArray) else pa.array(list(ids))
-            found = pc.index_in(wanted.cast(self.ids.type), value_set=self.ids)
-        except (pa.ArrowException, OverflowError) as error:
-            raise DataError(f"ids must be of the type {self.ids.type}, as in the data: {error}") from None
-        return pc.fill_null(found, -1).to_numpy(zero_copy_only=False).astype(np.int64)
-
-    def names(self, codes: npt.ArrayLike) -> list[object]:
-        """Return the id of each code."""
-        return self.ids.take(pa.array(np.asarray(codes, np.int64))).to_pylist()
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -77,11 +31,13 @@ class Interactions:
             `time` (float64) and `label` (int64) are optional; further columns are side fields.
         users: the users' ids; every code in `table` is below `len(users)`.
         items: the items' ids.
+        knowledge: a graph of what is known of the items, or None.
     """
 
     table: pa.Table
     users: Vocabulary
     items: Vocabulary
+    knowledge: KnowledgeGraph | None = None
 
     def __len__(self) -> int:
         return self.table.num_rows
@@ -127,9 +83,30 @@ class Interactions:
         return frame
 
 
+def concatenated(first: Interactions, *others: Interactions) -> Interactions:
+    """Return the rows of interactions over the same vocabularies, one after the other.
+
+    Raises:
+        DataError: their vocabularies or columns differ.
+    """
+    for part in others:
+        _check_vocabularies(first, part)
+        if not part.table.schema.equals(first.table.schema):
+            columns = " and ".join(", ".join(one.table.column_names) for one in (first, part))
+            raise DataError(f"interactions with different columns cannot be joined, found {columns}")
+    return replace(first, table=pa.concat_tables([part.table for part in (first, *others)]).combine_chunks())
+
+
 @dataclass(frozen=True)
 class Split:
     """Interactions to train on, to choose by, and to report on; all three share their vocabularies.
+
+    Attributes:
+        train: what is trained on.
+        valid: what is chosen by.
+        test: what is reported on.
+        dropped: how many interactions of the validation and of the test part were left out, for training knows nothing
+            of their user or item.
 
     Raises:
         DataError: the vocabularies differ, or there is nothing to train on.
@@ -138,23 +115,34 @@ class Split:
     train: Interactions
     valid: Interactions
     test: Interactions
+    dropped: tuple[int, int] = (0, 0)
 
     def __post_init__(self) -> None:
         for part in (self.valid, self.test):
-            same = part.users.ids.equals(self.train.users.ids) and part.items.ids.equals(self.train.items.ids)
-            if not same:
-                raise DataError("the parts of a split must share their users and items; build them with one split")
+            _check_vocabularies(self.train, part)
         if len(self.train) == 0:
             raise DataError("no interactions are left to train on")
 
+    def with_validation(self) -> Split:
+        """Return the split whose training part has the validation part joined to it; nothing is left to choose by.
+
+        For references in closed form, and to train again once everything is chosen.
+
+        Raises:
+            DataError: the two parts have different columns.
+        """
+        return replace(self, train=concatenated(self.train, self.valid), valid=self.valid.take(np.arange(0)))
+
     def fingerprint(self) -> dict[str, Any]:
-        """Return the sizes of the parts, and a digest of who interacts with what in each."""
+        """Return the sizes of the parts, how much was dropped, and a digest of who interacts with what in each."""
         digest = hashlib.sha256()
         for part in (self.train, self.valid, self.test):
             digest.update(len(part).to_bytes(8, "little") + part.user.tobytes() + part.item.tobytes())
         for vocabulary in (self.users, self.items):
             digest.update(json.dumps(vocabulary.ids.to_pylist()).encode())
-        sizes = {"train": len(self.train), "valid": len(self.valid), "test": len(self.test)}
+        sizes: dict[str, Any] = {"train": len(self.train), "valid": len(self.valid), "test": len(self.test)}
+        if any(self.dropped):
+            sizes["dropped"] = list(self.dropped)
         return {"users": len(self.users), "items": len(self.items), **sizes, "sha256": digest.hexdigest()}
 
     @property
@@ -168,7 +156,6 @@ class Split:
         return self.train.items
 
 
-def _plain(value: object) -> object:
-    if isinstance(value, pa.Scalar):
-        return value.as_py()
-    return value.item() if isinstance(value, np.generic) else value
+def _check_vocabularies(first: Interactions, other: Interactions) -> None:
+    if not (other.users.ids.equals(first.users.ids) and other.items.ids.equals(first.items.ids)):
+        raise DataError("the parts of a split must share their users and items; build them with one split")

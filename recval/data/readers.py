@@ -1,13 +1,16 @@
-"""Readers: interactions from a DataFrame, a CSV file or a Parquet file; atomic files have a module of their own.
+"""Readers: interactions from a DataFrame, a CSV file or a Parquet file.
+
+Atomic files and adjacency lists have modules of their own.
 
 Ids are text in files of text ("007" stays "007"); numbers find them all the same (`recommend(users=[7])` finds "7").
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -17,6 +20,9 @@ from recval.data.encoding import Duplicates, encode
 from recval.data.frames import arrow_table
 from recval.data.interactions import Interactions
 from recval.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def from_frame(
@@ -66,17 +72,29 @@ def from_csv(
     time: str | None = None,
     label: str | None = None,
     separator: str = ",",
+    header: Sequence[str] | None = None,
     duplicates: Duplicates = "error",
 ) -> Interactions:
-    """Return the interactions in a CSV file with a header; arguments as in `from_frame`, dates as in ISO 8601.
+    """Return the interactions in a file of delimited text (UTF-8), which may be compressed (`.gz`).
+
+    Args:
+        path: the file.
+        user: the column of the users' ids.
+        item: the column of the items' ids.
+        rating: the column of ratings, where there is one.
+        time: the column of times: numbers, or dates as in ISO 8601.
+        label: the column of labels (whole numbers).
+        separator: what separates the columns; one ASCII character.
+        header: the names of the columns, where the file has no header.
+        duplicates: as in `from_frame`.
 
     Raises:
         DataError: as in `from_frame`; the message names the line.
     """
     columns = _named_columns(user, item, rating, time, label)
     path = Path(path)
-    table = read_delimited(path, separator, dict.fromkeys(columns.values(), pa.string()))
-    return encode(in_roles(table, columns, str(path)), line_of(path, separator), duplicates=duplicates)
+    table = read_delimited(path, separator, dict.fromkeys(columns.values(), pa.string()), header)
+    return encode(in_roles(table, columns, str(path)), line_of(path, separator, header), duplicates=duplicates)
 
 
 def from_parquet(

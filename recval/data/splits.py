@@ -1,22 +1,27 @@
 """Splits: which interactions to train on, to choose by, and to report on.
 
 - `split_by_ratio`: a share of each user's interactions; the common protocol, and the one of most published tables.
-- `leave_one_out`: the last interaction of each user; for sequential models.
+- `leave_k_out`: the last interactions of each user; for sequential models.
 - `split_by_time`: everything after a moment; the only one without any leak from the future.
-- `split_given`: one's own parts.
+- `k_fold`: cross-validation; each interaction is tested once, for small data.
+
+One's own parts become a split by `recval.data.split_given`. All parts share the vocabularies of the whole;
+`recval.data.in_train_vocabulary` takes a split to the users and items that are trained on.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 
-from recval.data.encoding import recode, union
-from recval.data.interactions import Codes, Interactions, Split
+from recval.data.interactions import Interactions, Split
+from recval.data.parts import told
+from recval.data.vocabulary import Codes
 from recval.errors import ConfigError, DataError, unknown
-from recval.rng import RandomSource, numpy_generator, seed_of
+from recval.rng import RandomSource, derive, numpy_generator, seed_of
 
 Order = Literal["random", "time"]
 
@@ -44,28 +49,67 @@ def split_by_ratio(
     """
     _check_shares(ratios)
     train, valid = _part_sizes(interactions.user_counts(), ratios)
-    place = _place_within_user(interactions, order, rng)
+    place = _place_within_user(interactions, order, seed_of(rng))
     user = interactions.user
     part = np.where(place < train[user], 0, np.where(place < (train + valid)[user], 1, 2))
     return _parts(interactions, part)
 
 
-def leave_one_out(interactions: Interactions, *, order: Order = "time", rng: RandomSource = 0) -> Split:
-    """Test on the last interaction of each user and validate on the one before it.
+def leave_k_out(interactions: Interactions, k: int = 1, *, order: Order = "time", rng: RandomSource = 0) -> Split:
+    """Test on the last `k` interactions of each user and validate on the `k` before them.
 
-    Users with fewer than three interactions are trained on only.
+    Users with `2 * k` interactions or fewer are trained on only.
 
     Args:
         interactions: the interactions.
+        k: how many to hold out of each user, twice.
         order: "time" (ties in the order of the table) or "random".
         rng: the source of the random order.
 
     Raises:
-        DataError: there is no column `time` to order by.
+        DataError: `k` is below 1, or there is no column `time` to order by.
     """
+    if k < 1:
+        raise DataError(f"k must be 1 or more. Got {k} instead")
     counts = interactions.user_counts()[interactions.user]
-    from_last = counts - 1 - _place_within_user(interactions, order, rng)
-    part = np.where((counts < 3) | (from_last > 1), 0, np.where(from_last == 1, 1, 2))
+    from_last = counts - 1 - _place_within_user(interactions, order, seed_of(rng))
+    part = np.where((counts <= 2 * k) | (from_last >= 2 * k), 0, np.where(from_last >= k, 1, 2))
+    return _parts(interactions, part)
+
+
+def k_fold(interactions: Interactions, folds: int = 5, *, valid: float = 0.1, rng: RandomSource = 0) -> Iterator[Split]:
+    """Yield the splits of a cross-validation: each interaction is tested in exactly one of them.
+
+    Each user's interactions are dealt out at random: the folds of a user, and the folds as a whole, differ by at most
+    one interaction in size. A user of a single interaction is tested once without having been trained on; see
+    `in_train_vocabulary`, or filter such users beforehand.
+
+    Args:
+        interactions: the interactions.
+        folds: how many splits, at least 2.
+        valid: the share of each user's other interactions to validate on, sized as in `split_by_ratio`; may be 0.
+        rng: the source of the random orders.
+
+    Raises:
+        DataError: there are fewer than two folds, or `valid` is no share.
+    """
+    if folds < 2:
+        raise DataError(f"folds must be 2 or more. Got {folds} instead")
+    if not 0 <= valid < 1:
+        raise DataError(f"valid must be a share from 0 to below 1. Got {valid} instead")
+    seed = seed_of(rng)
+    ordered = _ordered_by_user(interactions, "random", seed)
+    fold = np.empty(len(interactions), np.int64)
+    fold[ordered] = np.arange(len(interactions)) % folds
+    return (_fold(interactions, fold == index, valid, derive(seed, "fold", index)) for index in range(folds))
+
+
+def _fold(interactions: Interactions, tested: npt.NDArray[np.bool_], valid: float, seed: int) -> Split:
+    """Return the split that tests on some rows, and validates on a share of each user's others."""
+    rest = interactions.take(~tested)
+    train, _ = _part_sizes(rest.user_counts(), (1 - valid, valid, 0))
+    part = np.full(len(interactions), 2)
+    part[~tested] = _place_within_user(rest, "random", seed) >= train[rest.user]
     return _parts(interactions, part)
 
 
@@ -73,7 +117,8 @@ def split_by_time(interactions: Interactions, ratios: tuple[float, float, float]
     """Train on what came before a moment, validate up to a second one, test on the rest.
 
     The two moments are the quantiles of time at the given shares; interactions of the same moment stay together.
-    Held-out interactions of users without any training interaction are dropped: nothing could be learnt of them.
+    Held-out interactions of users without any training interaction are dropped, with a warning and counted in
+    `Split.dropped`: nothing could be learnt of them.
 
     Raises:
         DataError: the ratios are not shares above 0, there is no column `time`, or a part has no interactions left.
@@ -86,50 +131,17 @@ def split_by_time(interactions: Interactions, ratios: tuple[float, float, float]
     part = np.where(time < valid_from, 0, np.where(time < test_from, 1, 2))
     known = np.zeros(len(interactions.users), bool)
     known[interactions.user[part == 0]] = True
-    part = np.where((part > 0) & ~known[interactions.user], -1, part)
+    lost = (part > 0) & ~known[interactions.user]
     for index, name in enumerate(("train", "validation", "test")):
-        if not (part == index).any():
+        if not ((part == index) & ~lost).any():
             raise DataError(f"the split by time leaves no interactions in the {name} part")
-    return _parts(interactions, part)
-
-
-def split_given(train: Interactions, valid: Interactions, test: Interactions) -> Split:
-    """Return one's own parts as a split over shared vocabularies.
-
-    Raises:
-        DataError: a pair occurs in two parts (a leak), or a user of a held-out part has no training interaction.
-    """
-    users = union(train.users, valid.users, test.users)
-    items = union(train.items, valid.items, test.items)
-    parts = {
-        name: recode(part, users, items) for name, part in (("train", train), ("validation", valid), ("test", test))
-    }
-    _check_disjoint(parts)
-    trained = parts["train"].user_counts() > 0
-    for name in ("validation", "test"):
-        untrained = ~trained[parts[name].user]
-        if untrained.any():
-            user = users.names(parts[name].user[untrained][:1])[0]
-            raise DataError(f"user {user} of the {name} part has no interaction in the training part")
-    return Split(*parts.values())
+    dropped = (int((lost & (part == 1)).sum()), int((lost & (part == 2)).sum()))
+    return told(_parts(interactions, np.where(lost, -1, part)), dropped, "user")
 
 
 def _check_shares(ratios: tuple[float, float, float]) -> None:
     if not (min(ratios) >= 0 and ratios[0] > 0 and abs(sum(ratios) - 1) <= 1e-9):
         raise DataError(f"ratios must be three shares that sum to 1, the first above 0. Got {ratios} instead")
-
-
-def _check_disjoint(parts: dict[str, Interactions]) -> None:
-    keys = {name: part.user * len(part.items) + part.item for name, part in parts.items()}
-    for first, second in (("train", "validation"), ("train", "test"), ("validation", "test")):
-        shared = np.flatnonzero(np.isin(keys[second], keys[first]))
-        if len(shared):
-            part = parts[second]
-            user, item = part.users.names(part.user[shared[:1]])[0], part.items.names(part.item[shared[:1]])[0]
-            raise DataError(
-                f"the pair user {user}, item {item} is in both the {first} and the {second} part "
-                f"({len(shared):,} such pairs); held-out interactions must not be trained on"
-            )
 
 
 def _part_sizes(counts: Codes, ratios: tuple[float, float, float]) -> tuple[Codes, Codes]:
@@ -143,15 +155,9 @@ def _part_sizes(counts: Codes, ratios: tuple[float, float, float]) -> tuple[Code
     return train, valid
 
 
-def _place_within_user(interactions: Interactions, order: Order, rng: RandomSource) -> npt.NDArray[np.int64]:
+def _place_within_user(interactions: Interactions, order: Order, seed: int) -> npt.NDArray[np.int64]:
     """Return the position of each interaction among those of its user, from 0."""
-    if order not in get_args(Order):
-        raise ConfigError(unknown("order", order, get_args(Order)))
-    if order == "time":
-        rank = interactions.column("time")
-    else:
-        rank = numpy_generator(seed_of(rng), "split").permutation(len(interactions))
-    ordered = np.lexsort((rank, interactions.user))
+    ordered = _ordered_by_user(interactions, order, seed)
     counts = interactions.user_counts()
     starts = np.cumsum(counts) - counts
     place = np.empty(len(interactions), np.int64)
@@ -159,5 +165,17 @@ def _place_within_user(interactions: Interactions, order: Order, rng: RandomSour
     return place
 
 
+def _ordered_by_user(interactions: Interactions, order: Order, seed: int) -> npt.NDArray[np.intp]:
+    """Return the rows user by user, and within a user by time or at random."""
+    if order not in get_args(Order):
+        raise ConfigError(unknown("order", order, get_args(Order)))
+    if order == "time":
+        rank = interactions.column("time")
+    else:
+        rank = numpy_generator(seed, "split").permutation(len(interactions))
+    return np.lexsort((rank, interactions.user))
+
+
 def _parts(interactions: Interactions, part: npt.NDArray[np.integer]) -> Split:
-    return Split(*(interactions.take(part == index) for index in range(3)))
+    train, valid, test = (interactions.take(part == index) for index in range(3))
+    return Split(train, valid, test)

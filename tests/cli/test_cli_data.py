@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 ML_100K = Path(find_spec("recbole").origin).parent / "dataset_example/ml-100k"
 
@@ -15,6 +16,7 @@ ML_100K = Path(find_spec("recbole").origin).parent / "dataset_example/ml-100k"
 def test_list_shows_the_sizes_of_the_cards(command):
     (row,) = [row for row in command("data", "list", "--json").json if row["name"] == "ml-100k"]
     assert (row["users"], row["items"], row["interactions"]) == (943, 1682, 100_000)
+    assert not row["split"]
     assert "MovieLens 100K" in command("data", "list").out
 
 
@@ -27,7 +29,16 @@ def test_describe_tells_what_is_known_of_movielens(command):
     assert found["per_item"] == {"min": 1, "median": 27, "max": 583}
     assert found["rating"] == {"1": 6110, "2": 11370, "3": 27145, "4": 34174, "5": 21201}
     assert found["time"] == {"first": "1997-09-20T03:05:10+00:00", "last": "1998-04-22T23:10:38+00:00"}
-    assert found["sha256"] == "verified for ml-100k.inter, ml-100k.item, ml-100k.user"
+    names = ", ".join(f"ml-100k.{ending}" for ending in ("inter", "item", "kg", "link", "user"))
+    assert found["sha256"] == f"verified for {names}"
+    graph = pd.read_csv(ML_100K / "ml-100k.kg", sep="\t", names=["head", "relation", "tail"], skiprows=1)
+    assert found["knowledge"] == {
+        "triples": len(graph),
+        "entities": len({*graph["head"], *graph["tail"]}),
+        "relations": graph["relation"].nunique(),
+        "linked items": 1598,
+    }
+    assert "split" not in found
 
 
 def test_describe_of_a_file_agrees_with_counting(command, tiny):
@@ -61,6 +72,46 @@ def test_describe_for_people_names_every_fact(command, tiny):
     ended = command("data", "describe", tiny.ratings, "--user", "uid", "--item", "iid")
     for name in ("users", "items", "interactions", "density", "per user", "per item", "columns", "sha256"):
         assert name in ended.out
+
+
+def test_a_data_set_in_parts_is_described_by_all_and_by_each(command, tmp_path):
+    parts = {"train.txt": "0 1 2 3\n1 2 3\n", "valid.txt": "0 4\n", "test.txt": "0 5\n1 1\n"}
+    for name, text in parts.items():
+        (tmp_path / name).write_text(text)
+    train, valid, test = ({"path": str(tmp_path / name), "reader": "adjacency"} for name in parts)
+    words = dict.fromkeys(("title", "description", "licence", "origin"), "x")
+    card = {"name": "mine", **words, "source": train, "split": {"valid": valid, "test": test}}
+    card["sizes"] = {"users": 2, "items": 5, "interactions": 8}
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(card))
+    found = command("data", "describe", tmp_path / "mine.yaml", "--json").json
+    assert found["interactions"] == 8
+    assert found["split"] == {"train": 5, "validation": 1, "test": 2}
+    assert "train 5, validation 1, test 2" in command("data", "describe", tmp_path / "mine.yaml").out
+    out = tmp_path / "out.csv"
+    assert command("data", "convert", tmp_path / "mine.yaml", "--out", out).code == 0
+    assert len(pd.read_csv(out)) == 8
+
+
+def test_files_without_a_header_and_adjacency_lists_are_read_where_one_says_so(command, tmp_path):
+    (tmp_path / "u.data").write_text("1;2;5\n1;3;4\n2;2;3\n")
+    words = ("--reader", "csv", "--separator", ";", "--header", "user,item,rating")
+    found = command("data", "describe", tmp_path / "u.data", *words, "--json").json
+    assert (found["users"], found["items"], found["rating"]) == (2, 2, {"3": 1, "4": 1, "5": 1})
+    (tmp_path / "train.txt").write_text("1 2 3\n2 2\n")
+    out = tmp_path / "out.csv"
+    assert command("data", "convert", tmp_path / "train.txt", "--reader", "adjacency", "--out", out).code == 0
+    assert out.read_text().replace('"', "").split() == ["user,item", "1,2", "1,3", "2,2"]
+
+
+def test_the_cache_is_listed_and_cleared(command, tiny, tmp_path, monkeypatch):
+    monkeypatch.setenv("RECVAL_CACHE", str(tmp_path / "cache"))
+    assert command("data", "cache", "list", "--json").json == []
+    command("data", "describe", tiny.ratings, "--user", "uid", "--item", "iid")
+    (row,) = command("data", "cache", "list", "--json").json
+    assert (row["source"], row["interactions"]) == (str(tiny.ratings), len(pd.read_csv(tiny.ratings)))
+    assert str(tiny.ratings)[:20] in command("data", "cache", "list").out
+    assert command("data", "cache", "clear").out == "entries removed: 1\n"
+    assert command("data", "cache", "list", "--json").json == []
 
 
 def same(path, frame):
@@ -128,8 +179,13 @@ def test_convert_replaces_a_file_only_when_told_to(command, tiny, tmp_path):
         (["describe", "RATINGS", "--user", "uid", "--item", "uid"], "the column 'uid' cannot be the user and the item"),
         (["describe", "RATINGS", "--separator", "::"], "separator"),
         (["describe", "ml-100k", "--user", "uid"], "the card of ml-100k says how to read it"),
-        (["convert", "ml-100k", "--out", "FOLDER/out.txt"], "must be .csv or .parquet"),
-        (["convert", "ml-100k", "--out", "FOLDER"], "must be .csv or .parquet"),
+        (["describe", "ml-100k", "--reader", "csv", "--user", "uid"], "the card of ml-100k says how to read it"),
+        (["describe", "RATINGS", "--reader", "adjacent"], "unknown value 'adjacent', did you mean 'adjacency'?"),
+        (["describe", "RATINGS", "--reader", "adjacency", "--user", "u"], "an adjacency list has none to name"),
+        (["describe", "RATINGS", "--reader", "atomic", "--header", "user,item"], "only a CSV file may have none"),
+        (["describe", "no-such.txt", "--reader", "adjacency"], "no file no-such.txt"),
+        (["convert", "ml-100k", "--out", "FOLDER/out.txt"], "must be .csv, .parquet or .json"),
+        (["convert", "ml-100k", "--out", "FOLDER"], "must be .csv, .parquet or .json"),
         (["convert", "RATINGS", "--out", "FOLDER/out.csv"], "no column 'user'"),
     ],
 )

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import hashlib
 
 import pytest
@@ -123,6 +124,9 @@ def test_the_folder_of_data_sets_can_be_named(tmp_path, monkeypatch):
 def test_a_file_is_read_by_its_ending(tmp_path, name, content):
     (tmp_path / name).write_text(content)
     assert load(tmp_path / name).to_frame().to_dict("list") == {"user": ["1"], "item": ["2"]}
+    if name != "set.inter":
+        (tmp_path / f"{name}.gz").write_bytes(gzip.compress(content.encode()))
+        assert load(tmp_path / f"{name}.gz") == load(tmp_path / name)
     load(tmp_path / name).to_frame().to_parquet(tmp_path / "set.parquet")
     assert load(tmp_path / "set.parquet").to_frame().to_dict("list") == {"user": ["1"], "item": ["2"]}
 

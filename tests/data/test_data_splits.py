@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import warnings
 from math import ceil
 
 import numpy as np
@@ -8,11 +9,13 @@ import pytest
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
-from recval.data import from_frame, leave_one_out, load, split_by_ratio, split_by_time, split_given
+from recval.data import from_frame, k_fold, leave_k_out, load, split_by_ratio, split_by_time, split_given
 from recval.errors import ConfigError, DataError
 
 property_test = settings(deadline=None, derandomize=True, max_examples=60)
 RATIOS = [(0.8, 0.1, 0.1), (0.7, 0.2, 0.1), (0.6, 0.2, 0.2), (0.5, 0.0, 0.5), (0.9, 0.1, 0.0), (0.01, 0.5, 0.49)]
+
+shares = st.sampled_from([0, 0.1, 0.25, 0.9])
 
 
 def table(counts, *, times=None, seed=0):
@@ -110,40 +113,123 @@ def test_ordered_by_time_a_user_s_later_interactions_are_held_out(interactions, 
 
 
 @property_test
-@given(tables())
-def test_leave_one_out_by_time_equals_a_loop_over_users(interactions):
-    split = leave_one_out(interactions)
+@given(tables(), st.integers(1, 6))
+def test_leave_k_out_by_time_equals_a_loop_over_users(interactions, k):
+    split = leave_k_out(interactions, k)
     assert_partition(split, interactions)
     frame = interactions.to_frame().sort_values("time")
     expected = {"train": set(), "valid": set(), "test": set()}
     for user, group in frame.groupby("user"):
         items = list(group["item"])
-        if len(items) >= 3:
-            expected["test"].add((user, items.pop()))
-            expected["valid"].add((user, items.pop()))
+        if len(items) > 2 * k:
+            expected["test"].update((user, item) for item in items[-k:])
+            expected["valid"].update((user, item) for item in items[-2 * k : -k])
+            del items[-2 * k :]
         expected["train"].update((user, item) for item in items)
     assert {name: rows(getattr(split, name)) for name in expected} == expected
 
 
 @property_test
-@given(tables(), st.randoms(use_true_random=False))
-def test_the_order_of_the_rows_does_not_change_who_is_left_out_by_time(interactions, random):
+@given(tables(), st.integers(1, 6), st.integers(0, 99))
+def test_leave_k_out_at_random_holds_out_k_twice_and_obeys_its_rng(interactions, k, seed):
+    split = leave_k_out(interactions, k, order="random", rng=seed)
+    assert_partition(split, interactions)
+    held = np.where(interactions.user_counts() > 2 * k, k, 0)
+    assert split.valid.user_counts().tolist() == held.tolist()
+    assert split.test.user_counts().tolist() == held.tolist()
+    assert leave_k_out(interactions, k, order="random", rng=seed) == split
+
+
+@settings(property_test, max_examples=25)
+@given(tables().filter(lambda table: len(table) > 1), st.integers(2, 7), shares, st.integers(0, 99))
+def test_each_interaction_is_tested_in_exactly_one_fold(interactions, folds, valid, seed):
+    splits = list(k_fold(interactions, folds, valid=valid, rng=seed))
+    assert len(splits) == folds
+    tested = [pair for split in splits for pair in rows(split.test)]
+    assert len(tested) == len(interactions)
+    assert set(tested) == rows(interactions)
+    for split in splits:
+        assert_partition(split, interactions)
+    sizes = [len(split.test) for split in splits]
+    assert max(sizes) - min(sizes) <= 1
+    by_user = np.array([split.test.user_counts() for split in splits])
+    assert (by_user.max(axis=0) - by_user.min(axis=0)).max() <= 1
+
+
+@settings(property_test, max_examples=25)
+@given(tables(least=2), st.integers(2, 7), shares)
+def test_validation_is_a_share_of_what_a_fold_does_not_test_and_leaves_training(interactions, folds, valid):
+    for split in k_fold(interactions, folds, valid=valid):
+        others = interactions.user_counts() - split.test.user_counts()
+        expected = np.floor(valid * others + 1e-9)
+        expected = np.where((valid > 0) & (expected == 0) & (others > 1), 1, expected)
+        assert split.valid.user_counts().tolist() == expected.tolist()
+        assert split.train.user_counts().min() >= 1
+
+
+@settings(property_test, max_examples=25)
+@given(tables(least=2), st.integers(0, 99))
+def test_the_same_rng_gives_the_same_folds(interactions, seed):
+    first, second = (list(k_fold(interactions, 3, rng=seed)) for _ in range(2))
+    assert first == second
+
+
+def test_another_rng_gives_other_folds_and_each_fold_its_own_validation():
+    interactions = table([30] * 5)
+    first, second = (next(k_fold(interactions, rng=rng)) for rng in (1, 2))
+    assert rows(first.test) != rows(second.test)
+    assert rows(first.valid) != rows(second.valid)
+    validated = [rows(split.valid) for split in k_fold(interactions)]
+    assert len(set(map(frozenset, validated))) == 5
+
+
+def test_folds_are_uniform_over_the_interactions_of_a_user():
+    interactions = table([10])
+    tested = sum(next(k_fold(interactions, 5, rng=rng)).test.item_counts() for rng in range(2000))
+    # Each of the ten is in the first fold 400 times on average, with a standard deviation of 17.9.
+    assert tested.sum() == 4000
+    assert abs(tested - 400).max() < 5 * 17.9
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"folds": 1}, "folds must be 2 or more. Got 1 instead"),
+        ({"valid": 1.0}, "valid must be a share from 0 to below 1. Got 1.0 instead"),
+        ({"valid": -0.1}, "Got -0.1 instead"),
+        ({"valid": float("nan")}, "Got nan instead"),
+    ],
+)
+def test_folds_that_are_none_are_refused_at_once(settings, message):
+    with pytest.raises(DataError, match=message):
+        k_fold(table([5]), **settings)
+
+
+@pytest.mark.parametrize("k", [0, -1])
+def test_nothing_left_out_is_refused(k):
+    with pytest.raises(DataError, match=f"k must be 1 or more. Got {k} instead"):
+        leave_k_out(table([5]), k)
+
+
+@property_test
+@given(tables(), st.integers(1, 4), st.randoms(use_true_random=False))
+def test_the_order_of_the_rows_does_not_change_who_is_left_out_by_time(interactions, k, random):
     order = list(range(len(interactions)))
     random.shuffle(order)
-    shuffled = leave_one_out(interactions.take(np.array(order)))
-    split = leave_one_out(interactions)
+    shuffled = leave_k_out(interactions.take(np.array(order)), k)
+    split = leave_k_out(interactions, k)
     assert [rows(shuffled.valid), rows(shuffled.test)] == [rows(split.valid), rows(split.test)]
 
 
 def test_among_interactions_of_one_moment_the_last_row_is_left_out():
     frame = pd.DataFrame({"user": 0, "item": [4, 1, 3], "time": 7})
-    split = leave_one_out(from_frame(frame, time="time"))
+    split = leave_k_out(from_frame(frame, time="time"))
     assert (rows(split.train), rows(split.valid), rows(split.test)) == ({(0, 4)}, {(0, 1)}, {(0, 3)})
 
 
-def test_leave_one_out_at_random_needs_no_time_and_obeys_its_rng():
+def test_leave_k_out_at_random_needs_no_time_and_obeys_its_rng():
     interactions = from_frame(pd.DataFrame({"user": 0, "item": range(20)}))
-    tests = [rows(leave_one_out(interactions, order="random", rng=rng).test) for rng in (1, 1, 2)]
+    tests = [rows(leave_k_out(interactions, order="random", rng=rng).test) for rng in (1, 1, 2)]
     assert tests[0] == tests[1] != tests[2]
     assert len(tests[0]) == 1
 
@@ -155,7 +241,9 @@ def test_no_held_out_interaction_lies_before_the_cut_in_time(times, seed):
     frame = pd.DataFrame({"user": rng.integers(0, 25, len(times)), "item": range(len(times)), "time": times})
     interactions = from_frame(frame, time="time")
     try:
-        split = split_by_time(interactions)
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            split = split_by_time(interactions)
     except DataError:
         reject()
     assert split.train.column("time").max() < split.valid.column("time").min()
@@ -167,12 +255,15 @@ def test_no_held_out_interaction_lies_before_the_cut_in_time(times, seed):
     known = frame[frame["user"].isin(trained)]
     assert rows(split.train) == set(zip(*frame[frame["time"] < cuts[0]][["user", "item"]].T.to_numpy(), strict=True))
     assert rows(split.test) == set(zip(*known[known["time"] >= cuts[1]][["user", "item"]].T.to_numpy(), strict=True))
+    lost = frame[~frame["user"].isin(trained)]
+    assert split.dropped == ((lost["time"] < cuts[1]).sum(), (lost["time"] >= cuts[1]).sum())
+    assert [str(warning.message)[:8] for warning in told] == ["left out"] * (len(lost) > 0)
 
 
 @property_test
 @given(tables(least=3))
 def test_parts_of_a_split_given_back_are_the_same_split(interactions):
-    split = leave_one_out(interactions)
+    split = leave_k_out(interactions)
     again = split_given(split.train, split.valid, split.test)
     assert again == split
 
@@ -263,14 +354,14 @@ def test_a_split_by_time_that_leaves_a_part_empty_says_which():
 
 @pytest.mark.parametrize(
     "split",
-    [split_by_time, leave_one_out, lambda interactions: split_by_ratio(interactions, order="time")],
+    [split_by_time, leave_k_out, lambda interactions: split_by_ratio(interactions, order="time")],
 )
 def test_what_orders_by_time_needs_times(split):
     with pytest.raises(DataError, match="the interactions have no column 'time'; they have user, item"):
         split(part((1, 1), (1, 2), (1, 3)))
 
 
-@pytest.mark.parametrize("split", [split_by_ratio, leave_one_out])
+@pytest.mark.parametrize("split", [split_by_ratio, leave_k_out])
 def test_an_unknown_order_is_refused(split):
     with pytest.raises(ConfigError, match=r"unknown order 'tme', did you mean 'time'\? \(allowed: random, time\)"):
         split(table([5]), order="tme")
