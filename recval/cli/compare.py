@@ -1,156 +1,142 @@
-"""`recval compare`: the methods of several runs side by side, user by user."""
+"""`recval compare`: any number of systems side by side, user by user."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from recval.cli.files import check_new, check_table, write_frame
 from recval.cli.output import show_json, show_table
-from recval.cli.parameters import AsJson, examples
+from recval.cli.parameters import AsJson, Force, examples
 from recval.cli.progress import working
-from recval.errors import DataError, unknown
+from recval.errors import ConfigError
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-    from recval.store.run import Run
+    from recval.ranking.comparison import Comparison
 
 app = typer.Typer()
-
-_KEYS = {"method", "seed", "user"}
 
 
 @app.command(
     epilog=examples(
         "recval compare runs/bpr runs/lightgcn",
-        "recval compare runs/bpr runs/lightgcn --metric recall@10 --json",
+        "recval compare runs/bpr:DVR runs/bpr:EASE theirs.parquet --metric ndcg@10 --report comparison.html",
+        "recval compare runs/bpr runs/lightgcn --baseline bpr:plain --out tests.csv --json",
     )
 )
 def compare(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN", help="The folders of finished runs.")],
+    systems: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="RUN",
+            help="The folders of finished runs; one method or reference as RUN:METHOD; "
+            "or .csv, .tsv, .parquet files of another system's metrics per user.",
+        ),
+    ],
     metric: Annotated[
-        str | None, typer.Option(help="What to compare by; by default the first metric that all runs have.")
+        list[str] | None, typer.Option(help="What to compare by; may be repeated; by default every shared metric.")
     ] = None,
+    baseline: Annotated[
+        str | None, typer.Option(help="What all others are compared with, as x:DVR; by default all pairs are.")
+    ] = None,
+    lower_is_better: Annotated[
+        list[str] | None, typer.Option("--lower", help="A metric that recval does not know, of which less is better.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="A file for the table of tests: .csv, .parquet or .json.")] = None,
+    report: Annotated[Path | None, typer.Option(help="A file for the report: .html.")] = None,
+    force: Force = False,
     json: AsJson = False,
 ) -> None:
-    """Compare the methods of several runs, on the users that all runs have.
+    """Compare systems on the same users: paired tests, effect sizes, ranks, and what could have been found.
 
-    Each method is tested against the first method of the first run, over users.
-    The p-values are those of paired t-tests, corrected by Holm's method.
+    The p-values are corrected by Holm's method over all pairs and metrics.
     """
+    if out is not None:
+        check_table(out, force=force)
+    if report is not None:
+        _check_page(report, force=force)
     with working("comparing"):
-        from recval.store.run import Run
+        from recval.ranking.comparing import compare as compare_systems
 
-        opened = _labelled([Run.open(run) for run in runs])
-        found = _compared(opened, metric)
-    if not _same_protocol(opened.values()):
-        typer.echo("note: the runs differ in data or split; a user may have been tested on other items", err=True)
+        found = compare_systems(systems, metrics=metric, baseline=baseline, lower_is_better=lower_is_better or ())
+    for note in found.notes:
+        typer.echo(f"note: {note}", err=True)
+    _write(found, out, report)
     if json:
-        show_json(found)
+        show_json(_as_json(found))
     else:
         _print(found)
 
 
-def _labelled(runs: Sequence[Run]) -> dict[str, Run]:
-    """Return the runs by the names of their folders; a name that occurs again is numbered."""
-    labels: dict[str, Run] = {}
-    for run in runs:
-        name = label = run.path.resolve().name
-        number = 1
-        while label in labels:
-            number += 1
-            label = f"{name}#{number}"
-        labels[label] = run
-    return labels
+def _check_page(path: Path, *, force: bool) -> None:
+    if path.suffix != ".html":
+        raise ConfigError(f"{path}: the report is a page; name a file that ends in .html")
+    check_new(path, force=force)
 
 
-def _same_protocol(runs: Iterable[Run]) -> bool:
-    from recval.declarations import read
-    from recval.recipes import Recipe
+def _write(found: Comparison, out: Path | None, report: Path | None) -> None:
+    if out is not None:
+        infinite = [float("inf"), -float("inf")]
+        write_frame(out, found.tests.replace(infinite, float("nan")))
+    if report is not None:
+        from recval.report import write_comparison
 
-    first, *others = [read(run.recipe_path, Recipe) for run in runs]
-    return all((other.data, other.split) == (first.data, first.split) for other in others)
+        write_comparison(found, report)
+    for path in (out, report):
+        if path is not None:
+            typer.echo(f"wrote {path}", err=True)
 
 
-def _compared(runs: Mapping[str, Run], wanted: str | None) -> dict[str, Any]:
-    """Return means and comparisons by method, labelled RUN:METHOD.
-
-    Raises:
-        DataError: the runs have no metric, or fewer than two users, in common.
-    """
-    import pandas as pd
-
-    from recval.recipes.summary import comparisons
-
-    tables = {label: run.per_user() for label, run in runs.items()}
-    metric = _metric_in_common(tables, wanted)
-    users = _users_in_common(tables)
-    labelled = [
-        table.loc[table["user"].isin(users)].assign(method=f"{label}:" + table["method"])
-        for label, table in tables.items()
-    ]
-    per_user = pd.concat(labelled, ignore_index=True)
-    methods = list(dict.fromkeys(per_user["method"]))
-    by_seed = per_user.groupby(["method", "seed"])[metric].mean()
+def _as_json(found: Comparison) -> dict[str, Any]:
     return {
-        "metric": metric,
-        "users": len(users),
-        "baseline": methods[0],
-        "methods": {
-            method: {
-                "mean": float(by_seed[method].mean()),
-                "sd": float(by_seed[method].std()),
-                "seeds": len(by_seed[method]),
-            }
-            for method in methods
+        "level": found.level,
+        "baseline": found.baseline,
+        "family": len(found.tests),
+        "notes": list(found.notes),
+        "systems": found.systems.reset_index().to_dict("records"),
+        "means": found.means.to_dict("records"),
+        "tests": found.tests.to_dict("records"),
+        "ranks": found.ranks.reset_index().to_dict("records"),
+        "groups": {
+            metric: {by: found.groups(metric, by) for by in ("wilcoxon", "nemenyi")} for metric in found.metrics
         },
-        "comparisons": comparisons(per_user, methods, metric),
     }
 
 
-def _metric_in_common(tables: Mapping[str, pd.DataFrame], wanted: str | None) -> str:
-    metrics = {label: [str(name) for name in table.columns if name not in _KEYS] for label, table in tables.items()}
-    if wanted is not None:
-        for label, names in metrics.items():
-            if wanted not in names:
-                raise DataError(f"the run {label}: {unknown('metric', wanted, names)}")
-        return wanted
-    first, *_ = metrics.values()
-    common = [name for name in first if all(name in names for names in metrics.values())]
-    if not common:
-        listed = "; ".join(f"{label} has {', '.join(names)}" for label, names in metrics.items())
-        raise DataError(f"the runs have no metric in common: {listed}")
-    return common[0]
+def _print(found: Comparison) -> None:
+    from recval.report.comparison import friedman_sentence
+    from recval.report.ranks import rank_text
 
-
-def _users_in_common(tables: Mapping[str, pd.DataFrame]) -> set[object]:
-    users: set[object] = set.intersection(*(set(table["user"]) for table in tables.values()))
-    if len(users) < 2:
-        count = "one user" if users else "no user"
-        raise DataError(f"the runs {', '.join(tables)} have {count} in common; a paired test needs at least two")
-    return users
-
-
-def _print(found: Mapping[str, Any]) -> None:
-    rows = []
-    for method, summary in found["methods"].items():
-        test = found["comparisons"].get(method)
-        tested = (
-            (None,) * 4
-            if test is None
-            else (
-                test["difference"],
-                f"{test['ci_low']:+.4f} to {test['ci_high']:+.4f}",
-                test["t_p_value_holm"],
-                test["effect_size"],
-            )
+    for metric in found.metrics:
+        means = found.means[found.means["metric"] == metric]
+        columns = ["system", "mean", "sd", "seeds"]
+        show_table(
+            ("system", metric, "sd", "seeds"),
+            means[columns].itertuples(index=False),
+            title=f"{metric} over {found.ranks['users'][metric]:,} users",
         )
-        rows.append((method, summary["mean"], summary["sd"], summary["seeds"], *tested))
-    show_table(
-        ("method", found["metric"], "sd", "seeds", "difference", "95 % interval", "p (Holm)", "effect size"),
-        rows,
-        title=f"{found['users']:,} users in common; differences to {found['baseline']}",
-    )
+        _print_tests(found, metric)
+        typer.echo(f"{rank_text(found, metric)}\n\n{friedman_sentence(found, metric)}")
+        distance = found.ranks["critical_difference"][metric]
+        typer.echo(f"Joined by a bar: not told apart by Wilcoxon and Holm. Critical difference: {distance:.3f}.\n")
+
+
+def _print_tests(found: Comparison, metric: str) -> None:
+    rows = [
+        (
+            test.system,
+            test.other,
+            f"{test.difference:+.4f}",
+            f"{test.ci_low:+.4f} to {test.ci_high:+.4f}",
+            test.effect_size,
+            test.t_p_value_holm,
+            test.wilcoxon_p_value_holm,
+            test.detectable,
+        )
+        for test in found.tests[found.tests["metric"] == metric].itertuples()
+    ]
+    columns = ("system", "other", "difference", "95 % interval", "effect size", "p (t)", "p (Wilcoxon)", "detectable")
+    against = "all pairs" if found.baseline is None else f"against {found.baseline}"
+    show_table(columns, rows, title=f"{against}; p by Holm over {len(found.tests)} tests; detectable: with 80 % power")

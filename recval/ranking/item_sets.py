@@ -73,6 +73,10 @@ class ItemSets:
         positions = np.arange(counts.sum()) + np.repeat(self.indptr[users] - (ends - counts), counts)
         return np.repeat(np.arange(len(users)), counts), self.items[positions]
 
+    def without(self, other: ItemSets) -> ItemSets:
+        """Return the sets without the members of the other sets of the same users."""
+        return ItemSets(np.setdiff1d(self.keys, other.keys, assume_unique=True), self.n_users, self.n_items)
+
     def contains(self, users: Codes, items: Codes) -> npt.NDArray[np.bool_]:
         """Return whether each item is in the set of its row's user.
 

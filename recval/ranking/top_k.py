@@ -24,8 +24,13 @@ if TYPE_CHECKING:
 Scorer = Callable[["Tensor"], "Tensor"]
 """Gives the scores of all items, shape [U, n_items], for users given by code, shape [U]; higher is better."""
 
+Visit = Callable[[Codes, "Tensor"], None]
+"""Is called with the users of a block, shape [B], and their scores, shape [B, n_items], -inf for what was seen."""
+
 BUDGET_BYTES = 2**28
 _BYTES_PER_SCORE = 24
+_CACHED_SCORES = 2**18
+_EFFICIENT_USERS = 128
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +56,7 @@ def top_k(
     *,
     budget_bytes: int = BUDGET_BYTES,
     device: torch.device | str = "cpu",
+    visit: Visit = lambda users, scores: None,
 ) -> Recommendations:
     """Rank all items that the users have not seen.
 
@@ -65,6 +71,7 @@ def top_k(
         budget_bytes: about how much memory the scores of one block and the work on them may take, for float32
             scores; at least one user is ranked at a time. What the scorer allocates inside is not counted.
         device: where the users' codes are put for the scorer.
+        visit: what else looks at each block; it must neither write to the scores nor keep them.
 
     Raises:
         ConfigError: k is below 1.
@@ -81,15 +88,22 @@ def top_k(
     items = np.full((len(codes), k), -1)
     scores = np.full((len(codes), k), -np.inf)
     depth = min(k, seen.n_items)
-    block = max(1, budget_bytes // (_BYTES_PER_SCORE * seen.n_items))
+    block = _block_size(budget_bytes, seen.n_items, torch.device(device).type)
+    masked = None
     for start in range(0, len(codes), block):
         rows = slice(start, start + block)
         with torch.no_grad():
-            block_scores = score(torch.tensor(codes[rows], device=device))
-            _check(block_scores, codes[rows], seen.n_items)
-            values, chosen = _select(_mask(block_scores, codes[rows], seen), depth)
+            masked = _masked(score(torch.tensor(codes[rows], device=device)), codes[rows], seen, masked)
+            visit(codes[rows], masked)
+            values, chosen = _select(masked, depth)
         items[rows, :depth], scores[rows, :depth] = chosen.cpu().numpy(), values.double().cpu().numpy()
     return Recommendations(codes, items, scores)
+
+
+def _block_size(budget_bytes: int, n_items: int, device: str) -> int:
+    """Return how many users to rank at once: as many as the budget allows, on a CPU no more than its cache likes."""
+    affordable = max(1, budget_bytes // (_BYTES_PER_SCORE * n_items))
+    return min(affordable, max(_EFFICIENT_USERS, _CACHED_SCORES // n_items)) if device == "cpu" else affordable
 
 
 def _check(scores: Tensor, users: Codes, n_items: int) -> None:
@@ -107,12 +121,16 @@ def _check(scores: Tensor, users: Codes, n_items: int) -> None:
         )
 
 
-def _mask(scores: Tensor, users: Codes, seen: ItemSets) -> Tensor:
-    """Return a copy of the scores with -inf for what was seen."""
+def _masked(scores: Tensor, users: Codes, seen: ItemSets, earlier: Tensor | None) -> Tensor:
+    """Return a copy of the scores with -inf for what was seen, in the memory of an earlier block where it fits."""
     import torch
 
-    cells = tuple(torch.from_numpy(part).to(scores.device) for part in seen.cells(users))
-    return scores.index_put(cells, scores.new_tensor(float("-inf")))
+    _check(scores, users, seen.n_items)
+    fits = earlier is not None and earlier.dtype == scores.dtype and len(earlier) >= len(scores)
+    masked = earlier[: len(scores)] if earlier is not None and fits else scores.new_empty(scores.shape)
+    masked.copy_(scores)
+    masked[tuple(torch.from_numpy(part).to(scores.device) for part in seen.cells(users))] = float("-inf")
+    return masked
 
 
 def _select(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:

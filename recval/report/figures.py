@@ -31,7 +31,7 @@ def learning_curves(history: pd.DataFrame, column: str, label: str) -> go.Figure
         column: what to show.
         label: the column in words.
     """
-    figure = _figure("epoch", label)
+    figure = blank_figure("epoch", label)
     history = history.dropna(subset=column)
     colours = method_colours(list(dict.fromkeys(history["method"])))
     for method, colour in colours.items():
@@ -51,7 +51,7 @@ def learning_curves(history: pd.DataFrame, column: str, label: str) -> go.Figure
 def value_histogram(values: pd.Series, bins: int = 80) -> go.Figure:
     """Return the distribution of values, with a line at 0."""
     counts, edges = np.histogram(values, bins)
-    figure = _figure("value", "interactions")
+    figure = blank_figure("value", "interactions")
     centres = (edges[:-1] + edges[1:]) / 2
     figure.add_bar(x=centres, y=counts, width=np.diff(edges), marker={"color": COLOURS[0]}, showlegend=False)
     figure.add_vline(x=0, line={"color": COLOURS[1], "width": 1.5, "dash": "dash"})
@@ -65,7 +65,7 @@ def value_by_count(binned: pd.DataFrame, label: str) -> go.Figure:
         binned: one row a bin: the count first, then mean, lower and upper.
         label: the count in words.
     """
-    figure = _figure(label, "value")
+    figure = blank_figure(label, "value")
     count = binned.iloc[:, 0]
     edge = {"mode": "lines", "line": {"width": 0}, "hoverinfo": "skip"}
     figure.add_scatter(x=count, y=binned["lower"], showlegend=False, **edge)
@@ -84,7 +84,7 @@ def removal_curve(removal: pd.DataFrame, metric: str, whole: Mapping[str, float]
         metric: the metric's name.
         whole: the metric with nothing dropped, by seed; empty where that was not measured.
     """
-    figure = _figure("share dropped", metric)
+    figure = blank_figure("share dropped", metric)
     start = pd.DataFrame({"fraction": 0.0, metric: list(whole.values())})
     colours = {"lowest": COLOURS[0], "highest": COLOURS[1], "random": GREY}
     for order, rows in removal.groupby("order", sort=False):
@@ -97,7 +97,7 @@ def removal_curve(removal: pd.DataFrame, metric: str, whole: Mapping[str, float]
     return figure.update_xaxes(tickformat=".0%")
 
 
-def _figure(x: str, y: str) -> go.Figure:
+def blank_figure(x: str, y: str) -> go.Figure:
     """Return an empty figure that is readable on light and on dark paper."""
     return go.Figure(
         layout={

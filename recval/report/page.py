@@ -1,4 +1,4 @@
-"""The report's page: every section that the run has data for, in one file that loads nothing from anywhere."""
+"""The pages: a run's report with every section that it has data for; each is one file that loads nothing."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ def write_report(run: Run) -> None:
     kinds = {name: method["kind"] for name, method in recipe["methods"].items()}
     context = {
         "title": f"{recipe['model']['name']} on {data_title(recipe['data'])}",
+        "lead": recipe["description"],
         "recipe": recipe,
         "recipe_text": run.recipe_path.read_text(encoding="utf8"),
         "verdicts": verdicts(summary, kinds),
@@ -39,9 +40,13 @@ def write_report(run: Run) -> None:
         "values": values_section(run, recipe, summary),
         "removal": removal_section(run, recipe, summary),
         "environment": _flat(run.environment()),
-        "plotlyjs": get_plotlyjs(),
     }
-    write_text(run.report_path, _environment().get_template("report.html.jinja").render(context))
+    write_page(run.report_path, "report.html.jinja", context)
+
+
+def write_page(path: Path, template: str, context: Mapping[str, Any]) -> None:
+    """Write a page as one file that loads nothing; `context` fills the template, and has `title` and `lead`."""
+    write_text(path, _environment().get_template(template).render(context, plotlyjs=get_plotlyjs()))
 
 
 def _environment() -> Environment:
@@ -55,6 +60,9 @@ def _environment() -> Environment:
     )
     environment.filters |= {
         "number": formats.number,
+        "signed": formats.signed,
+        "interval": formats.interval,
+        "p_value": formats.p_value,
         "share": formats.share,
         "correlation": formats.correlation,
         "to_html": _figures_in_order(),

@@ -65,7 +65,7 @@ class MetricTable:
     @classmethod
     def of(cls, summary: Mapping[str, Any]) -> MetricTable:
         """Return the table of a run's summary."""
-        metrics = tuple(summary["comparisons"])
+        metrics = tuple(summary["methods"][summary["baseline"]])
         validation = tuple(dict.fromkeys(name for found in summary["validation"].values() for name in found))
         methods = tuple(
             Row(
@@ -83,8 +83,8 @@ class MetricTable:
 
 
 def _score(summary: Mapping[str, Any], metric: str, method: str) -> Score:
-    mean = _mean_sd(summary["methods"][method][metric])
-    test = summary["comparisons"][metric].get(method)
+    mean = _mean_sd(summary["methods"][method].get(metric))
+    test = summary["comparisons"].get(metric, {}).get(method)
     if test is None:
         return Score(mean)
     return Score(

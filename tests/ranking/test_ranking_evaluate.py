@@ -103,7 +103,7 @@ def test_metrics_must_be_named_and_known(parts):
     with pytest.raises(ConfigError, match="no metric is named"):
         Evaluator(truth, ItemSets.of(seen), [])
     with pytest.raises(ConfigError, match="unknown metric"):
-        Evaluator(truth, ItemSets.of(seen), ["auc@10"])
+        Evaluator(truth, ItemSets.of(seen), ["aucc@10"])
 
 
 def test_a_diverged_model_is_an_error(parts):

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import re
 from math import log2
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recval.errors import ConfigError
-from recval.ranking import METRICS, Metric, RankedLists, metric, parse
+from recval.ranking import METRICS, PREDICTION_METRICS, Metric, RankedLists, metric, parse
 
 NAMES = ["hit", "map", "mrr", "ndcg", "precision", "recall"]
 CUT_OFFS = [1, 3, 10, 20]
@@ -199,3 +201,21 @@ def test_parse(text, name, k):
 def test_parse_refuses(text, message):
     with pytest.raises(ConfigError, match=message):
         parse(text)
+
+
+@pytest.mark.parametrize("registry", [METRICS, PREDICTION_METRICS], ids=["lists", "predictions"])
+def test_every_metric_is_in_the_table_with_its_direction(registry):
+    page = (Path(__file__).parents[2] / "docs/metrics.md").read_text(encoding="utf-8")
+    section = page.partition("## Of predicted values")[0 if registry is METRICS else 2]
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in section.splitlines() if line.startswith("| `")]
+    found = {row[0].strip("`"): (row[3], row[4]) for row in rows}
+    shown = {re.split(r"[\[@]", name)[0]: columns for name, columns in found.items()}
+    built_in = {name: registry[name] for name in registry if _home(registry[name]).startswith("recval.")}
+    assert shown == {
+        name: ("↓" if metric.lower_is_better else "↑", "overall" if metric.overall else "per user")
+        for name, metric in built_in.items()
+    }
+
+
+def _home(metric):
+    return metric.function.__module__

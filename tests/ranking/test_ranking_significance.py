@@ -11,6 +11,7 @@ from scipy import stats
 
 from recval.errors import DataError
 from recval.ranking import holm, paired_test, significance
+from recval.ranking.significance import detectable_difference, paired_tests
 
 
 @pytest.mark.parametrize("n", [2, 10, 51, 400])
@@ -70,6 +71,40 @@ def test_the_seed_decides_the_interval():
     a, b = np.random.default_rng(4).random((2, 30))
     assert paired_test(a, b, rng=6) == paired_test(a, b, rng=6)
     assert paired_test(a, b, rng=6).ci_low != paired_test(a, b, rng=7).ci_low
+
+
+def test_many_pairs_at_once_are_the_tests_of_each_pair():
+    values = np.random.default_rng(8).gamma(1.0, size=(41, 4)).round(1)
+    pairs = [(0, 1), (3, 2), (2, 0), (1, 1)]
+    for (a, b), found in zip(pairs, paired_tests(values, pairs, rng=2, resamples=99), strict=True):
+        assert found == paired_test(values[:, a], values[:, b], rng=2, resamples=99)
+    assert paired_tests(values, [], rng=2) == []
+
+
+def test_what_rounding_explains_is_no_difference():
+    a = np.array([[0.1, 0.2, 0.3], [0.1, 0.7, 0.4], [0.0, 1 / 3, 0.0]])
+    first, second = (a[:, 0] + a[:, 1]) + a[:, 2], a[:, 0] + (a[:, 1] + a[:, 2])
+    assert (first != second).any()
+    found = paired_test(first, second, rng=0, resamples=50)
+    assert (found.difference, found.ci_low, found.ci_high) == (0, 0, 0)
+    assert (found.t_p_value, found.wilcoxon_p_value) == (1, 1)
+    assert paired_test(first * (1 + 1e-12), second, rng=0, resamples=50).difference > 0
+
+
+@pytest.mark.parametrize("n", [10, 200])
+def test_the_detectable_difference_is_found_with_the_stated_power(n):
+    rng, repeats = np.random.default_rng(n), 4000
+    for tests in (1, 6):
+        difference = float(detectable_difference(2.0, n, tests=tests))
+        p = stats.ttest_1samp(rng.normal(difference, 2.0, size=(repeats, n)), 0, axis=1).pvalue
+        assert (p < 0.05 / tests).mean() == pytest.approx(0.8, abs=0.025)
+
+
+def test_the_detectable_difference_of_many_users_is_that_of_the_normal_distribution():
+    expected = (stats.norm.isf(0.025) + stats.norm.isf(0.2)) * 0.25 / 1e6**0.5
+    assert detectable_difference(0.25, 10**6) == pytest.approx(expected, rel=1e-4)
+    one = detectable_difference(1.0, 40)
+    np.testing.assert_allclose(detectable_difference([0.0, 0.5, 2.0], 40), [0, one / 2, one * 2], rtol=1e-12)
 
 
 @pytest.mark.filterwarnings("error")

@@ -1,4 +1,6 @@
-"""What the tests of the report share: the folder of a small finished run with known numbers."""
+"""What the tests of the report share: a reader of pages, and the folder of a small finished run with known numbers."""
+
+from html.parser import HTMLParser
 
 import numpy as np
 import pyarrow as pa
@@ -8,6 +10,32 @@ from recval.store.files import write_json, write_table, write_text
 from recval.store.run import Run
 
 METHODS = {"plain": "plain", "placebo": "shuffled", "DVR": "dvr"}
+
+
+class Page(HTMLParser):
+    """The page's tags, the ids of its sections, and its text outside of scripts and styles."""
+
+    def __init__(self, html):
+        super().__init__(convert_charrefs=True)
+        self.tags, self.sections, self.text, self._open = [], [], "", ""
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self._open, self.text = tag, f"{self.text} "
+        self.tags.append((tag, dict(attrs)))
+        if tag == "section":
+            self.sections.append(dict(attrs)["id"])
+
+    def handle_endtag(self, tag):
+        self._open = ""
+
+    def handle_data(self, data):
+        if self._open not in ("script", "style"):
+            self.text += data
+
+    @property
+    def words(self):
+        return " ".join(self.text.split())
 
 
 def spread(*by_seed):

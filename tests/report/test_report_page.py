@@ -1,12 +1,11 @@
 import re
 from html import unescape
-from html.parser import HTMLParser
 
 import numpy as np
 import pytest
 import yaml
 from plotly.offline import get_plotlyjs
-from report_samples import recipe, removal, summary, values, write_run
+from report_samples import Page, recipe, removal, summary, values, write_run
 
 from recval.report import write_report
 from recval.report.sections import removal_section
@@ -18,32 +17,6 @@ HISTORIES = {
     for method in ("plain", "placebo", "DVR")
     for seed in (0, 1)
 }
-
-
-class Page(HTMLParser):
-    """The page's tags, the ids of its sections, and its text outside of scripts and styles."""
-
-    def __init__(self, html):
-        super().__init__(convert_charrefs=True)
-        self.tags, self.sections, self.text, self._open = [], [], "", ""
-        self.feed(html)
-
-    def handle_starttag(self, tag, attrs):
-        self._open, self.text = tag, f"{self.text} "
-        self.tags.append((tag, dict(attrs)))
-        if tag == "section":
-            self.sections.append(dict(attrs)["id"])
-
-    def handle_endtag(self, tag):
-        self._open = ""
-
-    def handle_data(self, data):
-        if self._open not in ("script", "style"):
-            self.text += data
-
-    @property
-    def words(self):
-        return " ".join(self.text.split())
 
 
 def report(path, *args, **kwargs):
