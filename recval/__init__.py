@@ -17,6 +17,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from recval.data import Interactions, Split, from_frame, load
     from recval.errors import RecvalError
+    from recval.ranking.comparing import compare
     from recval.recipes import Recipe, Result, fit, run
     from recval.training import Callback, Training
     from recval.valuation import DVR, Values
@@ -31,6 +32,7 @@ _HOME = {
     "Split": "recval.data",
     "Training": "recval.training",
     "Values": "recval.valuation",
+    "compare": "recval.ranking.comparing",
     "fit": "recval.recipes",
     "from_frame": "recval.data",
     "load": "recval.data",
@@ -47,6 +49,7 @@ __all__ = [
     "Split",
     "Training",
     "Values",
+    "compare",
     "fit",
     "from_frame",
     "load",

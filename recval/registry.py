@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Generic, TypeVar
 
@@ -19,10 +20,13 @@ class Registry(Generic[Plugin]):
 
     Args:
         kind: what is registered, in words of an error message ("metric").
+        homes: the modules that register recval's own plug-ins when they are imported, by name; imported when first
+            named.
     """
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self, kind: str, homes: Mapping[str, str] | None = None) -> None:
         self.kind = kind
+        self._homes = dict(homes or {})
         self._plugins: dict[str, Plugin] = {}
 
     def register(self, name: str) -> Callable[[Plugin], Plugin]:
@@ -33,7 +37,8 @@ class Registry(Generic[Plugin]):
         """
 
         def add(plugin: Plugin) -> Plugin:
-            if name in self._plugins:
+            reserved = name in self._homes and getattr(plugin, "__module__", None) != self._homes[name]
+            if name in self._plugins or reserved:
                 raise ConfigError(f"the {self.kind} {name!r} is registered already")
             self._plugins[name] = plugin
             return plugin
@@ -41,6 +46,8 @@ class Registry(Generic[Plugin]):
         return add
 
     def __getitem__(self, name: str) -> Plugin:
+        if name not in self._plugins and name in self._homes:
+            import_module(self._homes[name])
         if name not in self._plugins:
             for entry_point in entry_points(group=self._group, name=name):
                 self._plugins[name] = entry_point.load()
@@ -52,7 +59,7 @@ class Registry(Generic[Plugin]):
         return name in set(self)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(sorted(set(self._plugins) | set(entry_points(group=self._group).names)))
+        return iter(sorted(set(self._plugins) | set(self._homes) | set(entry_points(group=self._group).names)))
 
     @property
     def _group(self) -> str:

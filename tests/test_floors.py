@@ -15,7 +15,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "recval"
 
 FLOORS = (
-    ("errors", "rng", "registry", "yaml_file", "declarations"),
+    ("errors", "rng", "registry", "plugin_files", "yaml_file", "declarations"),
     ("data", "store"),
     ("ranking", "games", "engine"),
     ("backbones", "training"),

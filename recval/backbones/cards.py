@@ -53,6 +53,7 @@ class ModelCard(Declaration):
         paper: where it was proposed; empty for what is older than papers.
         description: what it does, and when to use it.
         parameters: parameters by the name of the data set that they were tuned on, on validation data.
+        training: settings of `recval.Training` that were tuned with them, by the name of the data set.
         published: figures of others.
         measured: figures of recval's.
     """
@@ -63,6 +64,7 @@ class ModelCard(Declaration):
     paper: str = ""
     description: str
     parameters: dict[str, dict[str, Any]] = Field(default={})
+    training: dict[str, dict[str, Any]] = Field(default={})
     published: tuple[PublishedFigures, ...] = ()
     measured: tuple[MeasuredFigures, ...] = ()
 
@@ -70,3 +72,19 @@ class ModelCard(Declaration):
 def model_cards() -> dict[str, ModelCard]:
     """Return the cards of the models that recval describes, by name."""
     return {name: read(path, ModelCard) for name, path in shipped("models").items()}
+
+
+def tuned(model: str, dataset: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the parameters and the training settings of a model's card that were tuned on a data set.
+
+    Args:
+        model: the name of a model.
+        dataset: the name of a data set.
+
+    Returns:
+        Copies of both; empty where the model has no card, or the card does not know the data set.
+    """
+    card = model_cards().get(model)
+    if card is None:
+        return {}, {}
+    return dict(card.parameters.get(dataset, {})), dict(card.training.get(dataset, {}))

@@ -6,12 +6,13 @@ Exit codes: 0 all is well, 1 the doctor found something missing, 2 a mistake, 13
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from recval import __version__
-from recval.cli import compare, config, data, doctor, models, report, run, values
+from recval.cli import compare, config, data, doctor, evaluate, models, recommend, report, run, tune, values
 from recval.cli.parameters import examples
 from recval.errors import RecvalError
 
@@ -23,7 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for module in (run, compare, report, doctor):
+for module in (run, tune, evaluate, compare, recommend, report, doctor):
     app.registered_commands.extend(module.app.registered_commands)
 for name, noun in (("values", values), ("data", data), ("models", models), ("config", config)):
     app.add_typer(noun.app, name=name)
@@ -54,8 +55,24 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
+def _load_plugins(files: list[Path] | None) -> None:
+    from recval.plugin_files import load_plugins
+
+    load_plugins(files or ())
+
+
 @app.callback()
 def _options(
+    plugins: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--plugin",
+            envvar="RECVAL_PLUGINS",
+            callback=_load_plugins,
+            metavar="FILE",
+            help="A Python file of one's own that registers models or metrics; may be given several times.",
+        ),
+    ] = None,
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,

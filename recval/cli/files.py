@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 from recval.errors import ConfigError
 
 if TYPE_CHECKING:
+    import pandas as pd
     import pyarrow as pa
 
     from recval.data import Interactions
 
-TABLE_ENDINGS = (".csv", ".parquet")
+TABLE_ENDINGS = (".csv", ".parquet", ".json")
 
 
 def check_new(path: Path, *, force: bool) -> None:
@@ -34,19 +35,32 @@ def check_table(path: Path, *, force: bool) -> None:
         ConfigError: the ending says no format, or the path is taken.
     """
     if path.suffix not in TABLE_ENDINGS:
-        raise ConfigError(f"{path}: the format follows from the ending, which must be {' or '.join(TABLE_ENDINGS)}")
+        raise ConfigError(f"{path}: the format follows from the ending, which must be .csv, .parquet or .json")
     check_new(path, force=force)
 
 
 def write_interactions(path: Path, interactions: Interactions) -> None:
-    """Write interactions with their own ids and all their columns, as CSV or Parquet."""
+    """Write interactions with their own ids and all their columns, in the format of the path's ending."""
+    _write(path, own_ids(interactions))
+
+
+def write_frame(path: Path, frame: pd.DataFrame) -> None:
+    """Write a DataFrame in the format of the path's ending."""
+    import pyarrow as pa
+
+    _write(path, pa.Table.from_pandas(frame, preserve_index=False))
+
+
+def _write(path: Path, table: pa.Table) -> None:
+    """Write a table as Parquet, as CSV, or as a JSON list with an object a row."""
     from pyarrow.csv import write_csv
 
-    from recval.store.files import replacing, write_table
+    from recval.store.files import replacing, write_json, write_table
 
-    table = own_ids(interactions)
     if path.suffix == ".parquet":
         write_table(path, table)
+    elif path.suffix == ".json":
+        write_json(path, table.to_pylist())
     else:
         with replacing(path) as temporary:
             write_csv(table, temporary)

@@ -17,9 +17,11 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing.queues import SimpleQueue
+from pathlib import Path
 from typing import Any, Protocol
 
 from recval.errors import RunError
+from recval.plugin_files import load_plugins, loaded_plugins
 
 Report = Callable[[float], None]
 Function = Callable[[Any, Any, Report], Any]
@@ -87,7 +89,7 @@ class Processes:
             min(self.workers, max(len(tasks), 1)),
             mp_context=context,
             initializer=_prepare_worker,
-            initargs=(function, shared, progress, self.threads),
+            initargs=(function, shared, progress, self.threads, list(loaded_plugins())),
         )
         futures: dict[Future[Any], int] = {}
         try:
@@ -141,9 +143,12 @@ def _abandon(futures: Iterable[Future[Any]], progress: SimpleQueue[tuple[int, fl
 _worker: dict[str, Any] = {}
 
 
-def _prepare_worker(function: Function, shared: Any, progress: SimpleQueue[tuple[int, float]], threads: int) -> None:
+def _prepare_worker(
+    function: Function, shared: Any, progress: SimpleQueue[tuple[int, float]], threads: int, plugins: list[Path]
+) -> None:
     import torch
 
+    load_plugins(plugins)
     # An interrupt reaches every process of a terminal; this one is ended by the process that started it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(threads)

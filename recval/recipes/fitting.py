@@ -6,16 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import torch
 
-from recval.backbones import Backbone
-from recval.backbones.recbole import build
+from recval.backbones import Backbone, build
 from recval.data import Interactions, Split, load, split_by_ratio
 from recval.engine.executor import Report
 from recval.errors import ConfigError
-from recval.ranking import Evaluator, ItemSets, top_k
+from recval.ranking import Evaluator, ItemSets
+from recval.recipes.recommending import final_scorer, recommend, recommend_to_new
 from recval.rng import RandomSource, seed_of
 from recval.training import Callback, Loop, Progress, Training
 from recval.valuation import Values
@@ -29,7 +28,8 @@ class Result:
         backbone: the model, with the parameters of its best epoch.
         split: what it was trained, chosen and evaluated on.
         progress: the course of training.
-        per_user: the test metrics, one row a user, indexed by the user's id.
+        per_user: the test metrics that each user has a value of, one row a user, indexed by the user's id.
+        metrics: the value of every test metric for all users, unrounded; see `recval.ranking.Evaluation`.
         values: the values of the training interactions, if a valuator took part.
     """
 
@@ -37,12 +37,8 @@ class Result:
     split: Split
     progress: Progress
     per_user: pd.DataFrame
+    metrics: dict[str, float]
     values: Values | None
-
-    @property
-    def metrics(self) -> dict[str, float]:
-        """The means of the test metrics over users, unrounded."""
-        return {str(name): float(values.mean()) for name, values in self.per_user.items()}
 
     def recommend(
         self, users: Sequence[object] | None = None, k: int = 10, *, exclude_seen: bool = True
@@ -57,21 +53,18 @@ class Result:
         Raises:
             DataError: a user is unknown.
         """
-        vocabulary = self.split.users
-        codes = np.arange(len(vocabulary)) if users is None else vocabulary.codes(users)
-        parts = [self.split.train, self.split.valid]
-        seen = ItemSets.of(*(parts if exclude_seen else [parts[0].take(np.arange(0))]))
-        device = next((parameter.device for parameter in self.backbone.parameters()), torch.device("cpu"))
-        found = top_k(self.backbone.score, codes, seen, k, device=device)
-        row, place = np.nonzero(found.items >= 0)
-        return pd.DataFrame(
-            {
-                "user": vocabulary.names(codes[row]),
-                "item": self.split.items.names(found.items[row, place]),
-                "rank": place + 1,
-                "score": found.scores[row, place],
-            }
-        )
+        return recommend(self.backbone, self.split, users, k, exclude_seen=exclude_seen)
+
+    def recommend_to_new(
+        self, histories: Interactions | pd.DataFrame, k: int = 10, *, exclude_seen: bool = True
+    ) -> pd.DataFrame:
+        """Return the best items for users that the model has never met; see `recommend_to_new` of this package.
+
+        Raises:
+            DataError: a user has no interaction with an item that the model knows.
+            ModelError: the model knows only the users that it was trained on.
+        """
+        return recommend_to_new(self.backbone, self.split, histories, k, exclude_seen=exclude_seen)
 
 
 def fit(
@@ -91,7 +84,7 @@ def fit(
 
     Args:
         data: a split; or interactions, or the name of a data set, of which 10 % a user are tested and 10 % validated.
-        model: the name of one of RecBole's general recommenders, or a backbone.
+        model: the name of a model (`recval models list`), or a backbone.
         valuator: what weighs the samples, such as `recval.DVR(reward="bpr")`.
         parameters: parameters that replace the model's defaults.
         training: how to train.
@@ -111,7 +104,8 @@ def fit(
     if not isinstance(data, Split):
         data = split_by_ratio(load(data) if isinstance(data, str | Path) else data, rng=seed)
     masked = [data.train] if known is None else [data.train, known]
-    evaluate = Evaluator(data.test, ItemSets.of(*masked, data.valid), metrics, device=training.device)
+    seen = ItemSets.of(*masked, data.valid)
+    evaluate = Evaluator(data.test, seen, metrics, train=data.train, device=training.device)
     backbone = build_backbone(model, data, parameters, training, seed)
     if valuator is not None and not backbone.needs_training:
         raise ConfigError("a model that needs no training has no samples for a valuator to weigh")
@@ -120,9 +114,9 @@ def fit(
     if backbone.needs_training:
         loop = Loop(backbone, data, training, callbacks=callbacks, seed=seed, masked=ItemSets.of(*masked))
         progress = loop.fit(None if checkpoint is None else Path(checkpoint), report)
-    per_user = evaluate(backbone.eval().score).per_user
-    per_user.index = pd.Index(data.users.names(per_user.index.to_numpy()), name="user")
-    return Result(backbone, data, progress, per_user, getattr(valuator, "values", None))
+    found = evaluate(final_scorer(backbone.eval(), data))
+    per_user = found.per_user.set_axis(pd.Index(data.users.names(found.per_user.index.to_numpy()), name="user"))
+    return Result(backbone, data, progress, per_user, found.means, getattr(valuator, "values", None))
 
 
 def build_backbone(

@@ -9,12 +9,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import torch
 
-from recval.backbones import Batch
-from recval.backbones.recbole import build
+from recval.backbones import Backbone, Batch, build
 from recval.data import Split
 from recval.engine import Executor, Serial
 from recval.engine.executor import OnProgress
@@ -28,6 +26,7 @@ from recval.recipes.trials import (
     ReferenceTrial,
     RemovalTrial,
     Trial,
+    checkpoint_path,
     is_done,
     run_trial,
 )
@@ -35,6 +34,7 @@ from recval.report import write_report
 from recval.store.environment import environment
 from recval.store.files import write_json, write_table
 from recval.store.run import Run
+from recval.training import check_weighable
 from recval.valuation import Values
 
 Stage = Callable[[str, int], AbstractContextManager[OnProgress]]
@@ -57,7 +57,7 @@ def run(recipe: Recipe, path: str | Path, executor: Executor | None = None, stag
     """
     experiment = _open(recipe, path)
     run = experiment.run
-    executor, stage = executor or Serial(threads=1), stage or _silent
+    executor, stage = executor or Serial(threads=1), stage or silent
     methods = [MethodTrial(method, seed) for seed in recipe.seeds for method in recipe.methods]
     references = [ReferenceTrial(model) for model in recipe.references]
     _execute("training", experiment, [*references, *methods], executor, stage)
@@ -87,6 +87,9 @@ def check(recipe: Recipe) -> Split:
         if len(part) == 0:
             raise DataError(f"split: no interactions are left to {name} on")
     _check_model(recipe.model, split, trained=True)
+    for method in recipe.methods:
+        callback = recipe.callback(method)
+        check_weighable(_check_model(recipe.model_of(method), split, trained=True), [callback] if callback else [])
     for model in recipe.references:
         _check_model(model, split, trained=False)
     return split
@@ -101,10 +104,10 @@ def _open(recipe: Recipe, path: str | Path) -> Experiment:
     return Experiment(recipe, split, run)
 
 
-def _check_model(model: ModelRecipe, split: Split, *, trained: bool) -> None:
-    """Build the model on one interaction, so that what it cannot do is told before any work."""
-    one = split.train.take(np.arange(1))
-    backbone = build(model.name, one, model.parameters)
+def _check_model(model: ModelRecipe, split: Split, *, trained: bool) -> Backbone:
+    """Return the model built on one user's interactions, so that what it cannot do is told before any work."""
+    few = split.train.take(split.train.user == split.train.user_counts().argmax())
+    backbone = build(model.name, few, model.parameters)
     if backbone.needs_training != trained:
         raise ConfigError(
             f"the model {model.name} is complete as it is built; name it under references"
@@ -112,13 +115,18 @@ def _check_model(model: ModelRecipe, split: Split, *, trained: bool) -> None:
             else f"the reference {model.name} needs training; references are models such as EASE, ItemKNN and Pop"
         )
     if trained:
-        user, item = torch.from_numpy(one.user.copy()), torch.from_numpy(one.item.copy())
-        backbone.loss_per_sample(Batch(torch.zeros_like(user), user, item, item))
+        row = torch.arange(len(few)) if backbone.rows is None else backbone.rows
+        user, item = (torch.from_numpy(codes.copy())[row] for codes in (few.user, few.item))
+        backbone.loss_per_sample(Batch(row, user, item, item))
+    return backbone
 
 
 def _execute(name: str, experiment: Experiment, trials: Sequence[Trial], executor: Executor, stage: Stage) -> None:
-    """Run the trials that are not done yet."""
+    """Run the trials that are not done yet; what one that was killed at its very end left behind is removed."""
     left = [trial for trial in trials if not is_done(experiment.run, trial)]
+    for trial in trials:
+        if trial not in left:
+            checkpoint_path(experiment.run, trial).unlink(missing_ok=True)
     if not left:
         return
     experiment.run.log("stage", name=name, trials=len(trials), left=len(left))
@@ -146,5 +154,6 @@ def _removals(recipe: Recipe) -> Iterator[RemovalTrial]:
 
 
 @contextmanager
-def _silent(name: str, trials: int) -> Iterator[OnProgress]:
+def silent(name: str, trials: int) -> Iterator[OnProgress]:
+    """Tell nobody of the progress."""
     yield lambda position, fraction: None

@@ -3,74 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
-from recval.backbones.recbole.parameters import complete
-from recval.data import DataSource, Interactions, Split, dataset_card, leave_one_out, split_by_ratio, split_by_time
-from recval.data.splits import Order, split_given
+from recval.backbones import complete
+from recval.data import DataSource, Split, dataset_card
 from recval.declarations import Declaration, checked
 from recval.errors import ConfigError, DataError, unknown
 from recval.ranking import parse
+from recval.recipes.splits import AnySplit, CardSplit, RatioSplit, Seed
 from recval.store.run import folder_name
 from recval.training import Callback, Training
 from recval.valuation import DVR, Balanced, DVRSettings, ReweightedLoss, Shuffled, TruncatedLoss, Uniform
 
-Shares = tuple[float, float, float]
-Seed = Annotated[int, Field(ge=0, lt=2**63)]
-
-
-class RatioSplit(Declaration):
-    """A share of each user's interactions; see `recval.data.split_by_ratio`."""
-
-    kind: Literal["ratio"] = "ratio"
-    ratios: Shares = (0.8, 0.1, 0.1)
-    order: Order = "random"
-    seed: Seed = 0
-
-    def apply(self, interactions: Interactions) -> Split:
-        """Split the interactions."""
-        return split_by_ratio(interactions, self.ratios, order=self.order, rng=self.seed)
-
-
-class LeaveOneOutSplit(Declaration):
-    """The last interaction of each user; see `recval.data.leave_one_out`."""
-
-    kind: Literal["leave-one-out"] = "leave-one-out"
-    order: Order = "time"
-    seed: Seed = 0
-
-    def apply(self, interactions: Interactions) -> Split:
-        """Split the interactions."""
-        return leave_one_out(interactions, order=self.order, rng=self.seed)
-
-
-class TimeSplit(Declaration):
-    """What came after a moment; see `recval.data.split_by_time`."""
-
-    kind: Literal["time"] = "time"
-    ratios: Shares = (0.8, 0.1, 0.1)
-
-    def apply(self, interactions: Interactions) -> Split:
-        """Split the interactions."""
-        return split_by_time(interactions, self.ratios)
-
-
-class GivenSplit(Declaration):
-    """One's own parts: `data` is trained on; see `recval.data.split_given`."""
-
-    kind: Literal["given"] = "given"
-    valid: DataSource
-    test: DataSource
-
-    def apply(self, interactions: Interactions) -> Split:
-        """Join the parts."""
-        return split_given(interactions, self.valid.load(), self.test.load())
-
 
 class ModelRecipe(Declaration):
-    """A backbone: RecBole's name of it, and parameters that replace its defaults."""
+    """A backbone: its name (`recval models list`), and parameters that replace its defaults."""
 
     name: str
     parameters: dict[str, Any] = {}
@@ -84,26 +33,38 @@ def _distinct(values: Sequence[object]) -> None:
         raise ConfigError(f"no entry may stand twice, got {list(values)}")
 
 
-class Plain(Declaration):
+class MethodRecipe(Declaration):
+    """What every method may set for itself.
+
+    Attributes:
+        model: the backbone; by default that of the recipe.
+        training: how it is trained; by default as the recipe says.
+    """
+
+    model: Model | None = None
+    training: Training | None = None
+
+
+class Plain(MethodRecipe):
     """Training without weights."""
 
     kind: Literal["plain"] = "plain"
 
 
-class UniformMethod(Declaration):
+class UniformMethod(MethodRecipe):
     """See `recval.valuation.Uniform`."""
 
     kind: Literal["uniform"] = "uniform"
 
 
-class BalancedMethod(Declaration):
+class BalancedMethod(MethodRecipe):
     """See `recval.valuation.Balanced`."""
 
     kind: Literal["balanced"] = "balanced"
     alpha: float = Field(0.5, ge=0, le=2)
 
 
-class TruncatedLossMethod(Declaration):
+class TruncatedLossMethod(MethodRecipe):
     """See `recval.valuation.TruncatedLoss`."""
 
     kind: Literal["t-ce"] = "t-ce"
@@ -111,20 +72,20 @@ class TruncatedLossMethod(Declaration):
     steps: int = Field(1000, ge=1)
 
 
-class ReweightedLossMethod(Declaration):
+class ReweightedLossMethod(MethodRecipe):
     """See `recval.valuation.ReweightedLoss`."""
 
     kind: Literal["r-ce"] = "r-ce"
     beta: float = Field(0.1, ge=0, allow_inf_nan=False)
 
 
-class DVRMethod(DVRSettings):
+class DVRMethod(DVRSettings, MethodRecipe):
     """See `recval.valuation.DVR`."""
 
     kind: Literal["dvr"] = "dvr"
 
 
-class ShuffledMethod(Declaration):
+class ShuffledMethod(MethodRecipe):
     """The weights of a method of kind `dvr`, given to the wrong samples; see `recval.valuation.Shuffled`."""
 
     kind: Literal["shuffled"] = "shuffled"
@@ -157,7 +118,51 @@ class Removal(Declaration):
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1), checked(_distinct)] = (0,)
 
 
-class Recipe(Declaration):
+class DataRecipe(Declaration):
+    """Data, and how some of it is held out.
+
+    Attributes:
+        description: what it is for, for the reader.
+        data: the name of a data set's card, or a source of one's own.
+        split: how to hold out.
+    """
+
+    description: str = ""
+    data: Annotated[
+        Annotated[str, checked(dataset_card), Tag("name")] | Annotated[DataSource, Tag("source")],
+        Discriminator(lambda data: "name" if isinstance(data, str) else "source"),
+    ]
+    split: AnySplit = RatioSplit()
+
+    @model_validator(mode="after")
+    def _split_is_there(self) -> Self:
+        if isinstance(self.split, CardSplit):
+            try:
+                self.split.card(self.data)
+            except ConfigError as error:
+                raise ValueError(f"split: {error}") from None
+        return self
+
+    def split_data(self) -> Split:
+        """Load the data and hold out.
+
+        Raises:
+            ConfigError: there is no such data set.
+            DataError: the data is not what it must be.
+        """
+        try:
+            if isinstance(self.split, CardSplit):
+                return self.split.load(self.data)
+            interactions = dataset_card(self.data).load() if isinstance(self.data, str) else self.data.load()
+        except DataError as error:
+            raise DataError(f"data: {error}") from None
+        try:
+            return self.split.apply(interactions)
+        except DataError as error:
+            raise DataError(f"split: {error}") from None
+
+
+class Recipe(DataRecipe):
     """A whole experiment.
 
     Attributes:
@@ -173,12 +178,6 @@ class Recipe(Declaration):
         removal: the removal curve, if one is wanted.
     """
 
-    description: str = ""
-    data: Annotated[
-        Annotated[str, checked(dataset_card), Tag("name")] | Annotated[DataSource, Tag("source")],
-        Discriminator(lambda data: "name" if isinstance(data, str) else "source"),
-    ]
-    split: Annotated[RatioSplit | LeaveOneOutSplit | TimeSplit | GivenSplit, Field(discriminator="kind")] = RatioSplit()
     model: Model
     training: Training = Training()
     metrics: Annotated[tuple[Annotated[str, checked(parse)], ...], Field(min_length=1), checked(_distinct)] = (
@@ -209,28 +208,20 @@ class Recipe(Declaration):
                 raise ValueError(unknown("method of kind dvr", name, valuators))
         return self
 
-    def split_data(self) -> Split:
-        """Load the data and hold out.
-
-        Raises:
-            ConfigError: there is no such data set.
-            DataError: the data is not what it must be.
-        """
-        try:
-            interactions = dataset_card(self.data).load() if isinstance(self.data, str) else self.data.load()
-        except DataError as error:
-            raise DataError(f"data: {error}") from None
-        try:
-            return self.split.apply(interactions)
-        except DataError as error:
-            raise DataError(f"split: {error}") from None
-
     @property
     def valuator(self) -> str | None:
         """The method whose values are the run's: that of the removal curve, else the first of kind `dvr`."""
         if self.removal is not None:
             return self.removal.method
         return next((name for name, method in self.methods.items() if method.kind == "dvr"), None)
+
+    def model_of(self, method: str) -> ModelRecipe:
+        """Return the backbone that a method trains."""
+        return self.methods[method].model or self.model
+
+    def training_of(self, method: str) -> Training:
+        """Return how a method's backbone is trained."""
+        return self.methods[method].training or self.training
 
     def callback(self, method: str) -> Callback | None:
         """Return a fresh callback that weighs as a method does; None for plain training."""
@@ -252,4 +243,5 @@ class Recipe(Declaration):
                 return None
 
     def _valuator(self, method: str) -> DVR:
-        return DVR(**self.methods[method].model_dump(exclude={"kind"}))
+        settings = self.methods[method].model_dump(exclude={"kind", "model", "training"})
+        return DVR(**settings)

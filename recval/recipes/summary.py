@@ -53,22 +53,30 @@ def summarise(
         valuator: the method whose values are the run's, if there is one.
     """
     methods = list(dict.fromkeys(per_user["method"]))
-    validation = _validation_table(run, trials)
-    by_seed = per_user.groupby(["method", "seed"], sort=False)[list(metrics)].mean()
+    trials = list(trials)
+    validation = _trial_table(run, trials, "validation")
+    by_seed = _trial_table(run, trials, "metrics")
     return {
         "baseline": methods[0],
         "valuator": valuator,
         "methods": {method: _spread(by_seed.loc[method]) for method in methods},
         "validation": {method: _spread(validation.loc[method]) for method in methods},
         "references": {trial.model.name: _means(run, trial) for trial in references},
-        "comparisons": {metric: comparisons(per_user, methods, metric) for metric in metrics},
+        "comparisons": {
+            metric: comparisons(per_user, methods, metric) for metric in metrics if _is_of_users(per_user, metric)
+        },
     }
 
 
-def _validation_table(run: Run, trials: Iterable[MethodTrial]) -> pd.DataFrame:
-    """Return the validation metric of each trial's best epoch, indexed by method and seed."""
+def _is_of_users(per_user: pd.DataFrame, metric: str) -> bool:
+    """Return whether a metric has values of users, and is defined for two of them at least."""
+    return metric in per_user and per_user.dropna(subset=metric)["user"].nunique() > 1
+
+
+def _trial_table(run: Run, trials: Iterable[MethodTrial], kind: str) -> pd.DataFrame:
+    """Return the test "metrics" of each trial, or the "validation" metric of its best epoch, by method and seed."""
     rows = [
-        {"method": trial.method, "seed": trial.seed, **read_json(trial.folder(run) / "metrics.json")["validation"]}
+        {"method": trial.method, "seed": trial.seed, **read_json(trial.folder(run) / "metrics.json")[kind]}
         for trial in trials
     ]
     return pd.DataFrame(rows).set_index(["method", "seed"])
@@ -83,13 +91,16 @@ def _spread(by_seed: pd.DataFrame) -> dict[str, Any]:
             "sd": float(values.std(ddof=1)) if several else None,
             "by_seed": {str(seed): float(value) for seed, value in values.items()},
         }
-        for metric, values in by_seed.items()
+        for metric, values in by_seed.dropna(axis=1).items()
     }
 
 
 def comparisons(per_user: pd.DataFrame, methods: list[str], metric: str) -> dict[str, Any]:
-    """Return the paired test of each method against the first, over users, each user's mean over seeds."""
-    wide = per_user.groupby(["user", "method"])[metric].mean().unstack("method")
+    """Return the paired test of each method against the first, over users, each user's mean over seeds.
+
+    Users for whom the metric is not defined are left out.
+    """
+    wide = per_user.groupby(["user", "method"])[metric].mean().unstack("method").dropna()
     baseline = wide[methods[0]].to_numpy()
     tests = {method: paired_test(wide[method].to_numpy(), baseline, rng=0) for method in methods[1:]}
     adjusted = holm(np.array([test.t_p_value for test in tests.values()]))

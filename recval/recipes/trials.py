@@ -6,6 +6,7 @@ checkpoint; what it ends with is what it would have ended with.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -47,15 +48,19 @@ class MethodTrial:
         """Return where the trial is kept."""
         return run.trial_path("methods", self.method, self.seed)
 
+    def model_of(self, recipe: Recipe) -> ModelRecipe:
+        """Return the model that is trained."""
+        return recipe.model_of(self.method)
+
     def execute(self, experiment: Experiment, checkpoint: Path, report: Report) -> Result:
         """Train and evaluate."""
-        recipe = experiment.recipe
+        recipe, model = experiment.recipe, self.model_of(experiment.recipe)
         return fit(
             experiment.split,
-            recipe.model.name,
+            model.name,
             recipe.callback(self.method),
-            parameters=recipe.model.parameters,
-            training=recipe.training,
+            parameters=model.parameters,
+            training=recipe.training_of(self.method),
             metrics=recipe.metrics,
             rng=self.seed,
             checkpoint=checkpoint,
@@ -72,6 +77,10 @@ class ReferenceTrial:
     def folder(self, run: Run) -> Path:
         """Return where the trial is kept."""
         return run.trial_path("references", self.model.name)
+
+    def model_of(self, recipe: Recipe) -> ModelRecipe:
+        """Return the model that is built."""
+        return self.model
 
     def execute(self, experiment: Experiment, checkpoint: Path, report: Report) -> Result:
         """Build and evaluate."""
@@ -102,15 +111,19 @@ class RemovalTrial:
         """Return where the trial is kept."""
         return run.trial_path("removal", self.order, f"{self.fraction:g}", self.seed)
 
+    def model_of(self, recipe: Recipe) -> ModelRecipe:
+        """Return the model that is trained: the one whose interactions were valued."""
+        return recipe.model_of(_valued(recipe))
+
     def execute(self, experiment: Experiment, checkpoint: Path, report: Report) -> Result:
         """Drop, train and evaluate; what was dropped is still never recommended."""
         recipe, split = experiment.recipe, experiment.split
-        kept = split.train.take(self._kept(Values.read(experiment.run.values_path)))
+        kept, model = split.train.take(self._kept(Values.read(experiment.run.values_path))), self.model_of(recipe)
         return fit(
             Split(kept, split.valid, split.test),
-            recipe.model.name,
-            parameters=recipe.model.parameters,
-            training=recipe.training,
+            model.name,
+            parameters=model.parameters,
+            training=recipe.training_of(_valued(recipe)),
             metrics=recipe.metrics,
             rng=self.seed,
             known=split.train,
@@ -128,16 +141,25 @@ class RemovalTrial:
         return np.sort(order[round(self.fraction * len(values)) :])
 
 
+def _valued(recipe: Recipe) -> str:
+    assert recipe.valuator is not None
+    return recipe.valuator
+
+
 Trial = MethodTrial | ReferenceTrial | RemovalTrial
 
 
 def run_trial(experiment: Experiment, trial: Trial, report: Report) -> None:
     """Run a trial, and keep what it gave in its folder."""
-    folder = trial.folder(experiment.run)
-    checkpoint = folder / "checkpoint.safetensors"
-    model = trial.model if isinstance(trial, ReferenceTrial) else experiment.recipe.model
-    _keep(trial.execute(experiment, checkpoint, report), model, folder)
+    checkpoint = checkpoint_path(experiment.run, trial)
+    result = trial.execute(experiment, checkpoint, report)
+    _keep(result, trial.model_of(experiment.recipe), trial.folder(experiment.run))
     checkpoint.unlink(missing_ok=True)
+
+
+def checkpoint_path(run: Run, trial: Trial) -> Path:
+    """Return where a trial keeps what it takes to continue, until it is done."""
+    return trial.folder(run) / "checkpoint.safetensors"
 
 
 def is_done(run: Run, trial: Trial) -> bool:
@@ -156,7 +178,8 @@ def _keep(result: Result, model: ModelRecipe, folder: Path) -> None:
     progress = result.progress
     best = progress.history[progress.best_epoch - 1] if progress.best_epoch else {}
     validation = {name: value for name, value in best.items() if name not in ("epoch", "loss")}
-    found = {"metrics": result.metrics, "validation": validation}
+    metrics = {name: None if math.isnan(value) else value for name, value in result.metrics.items()}
+    found = {"metrics": metrics, "validation": validation}
     write_json(folder / "metrics.json", {**found, "epochs": progress.epoch, "best_epoch": progress.best_epoch})
 
 

@@ -7,6 +7,8 @@ import platform
 import sys
 from importlib.metadata import PackageNotFoundError, version
 
+from recval.plugin_files import loaded_plugins
+
 PACKAGES = (
     "recval",
     "torch",
@@ -17,6 +19,7 @@ PACKAGES = (
     "pandas",
     "pyarrow",
     "gymnasium",
+    "optuna",
     "pydantic",
     "safetensors",
     "plotly",
@@ -24,7 +27,7 @@ PACKAGES = (
 
 
 def environment() -> dict[str, object]:
-    """Return the versions of Python and of the packages that results depend on, and the kind of machine."""
+    """Return the versions of Python and of the packages that results depend on, the plug-in files, the machine."""
     return {
         "python": platform.python_version(),
         "system": platform.system(),
@@ -32,6 +35,7 @@ def environment() -> dict[str, object]:
         "cores": len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count(),
         "threads": os.environ.get("OMP_NUM_THREADS", "default"),
         "packages": {name: _version(name) for name in PACKAGES},
+        "plugins": {path.name: sha256 for path, sha256 in loaded_plugins().items()},
     }
 
 

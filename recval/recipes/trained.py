@@ -1,0 +1,65 @@
+"""A model that a run trained, read back from its folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from recval.backbones import Backbone, build
+from recval.data import Split
+from recval.declarations import read
+from recval.errors import RunError, unknown
+from recval.recipes.schema import Recipe
+from recval.recipes.trials import MethodTrial, ReferenceTrial
+from recval.store.files import read_json, read_tensors
+from recval.store.run import Run
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedModel:
+    """A model of a run, with the parameters that it was evaluated with.
+
+    Attributes:
+        backbone: the model.
+        split: what it was trained on.
+    """
+
+    backbone: Backbone
+    split: Split
+
+    @classmethod
+    def open(cls, path: str | Path, method: str | None = None, seed: int | None = None) -> TrainedModel:
+        """Read a model back.
+
+        Args:
+            path: the run's folder.
+            method: a method of the run, or a reference; by default the first method.
+            seed: the seed that it was trained with; by default the first.
+
+        Raises:
+            ConfigError: there is no such method or seed.
+            DataError: the data is no longer that of the run.
+            RunError: there is no finished run, or a file is missing or damaged.
+        """
+        run = Run.open(path)
+        recipe = read(run.recipe_path, Recipe)
+        trial = _trial(recipe, method, seed)
+        split = recipe.split_data()
+        if split.fingerprint() != read_json(run.data_path):
+            raise RunError(f"the data is no longer that of the run in {path}")
+        model = trial.model_of(recipe)
+        backbone = build(model.name, split.train, model.parameters, seed=getattr(trial, "seed", 0))
+        backbone.load_state_dict(read_tensors(trial.folder(run) / "model.safetensors")[0])
+        return cls(backbone.eval(), split)
+
+
+def _trial(recipe: Recipe, method: str | None, seed: int | None) -> MethodTrial | ReferenceTrial:
+    references = {model.name: ReferenceTrial(model) for model in recipe.references}
+    if method in references:
+        return references[method]
+    name = next(iter(recipe.methods)) if method is None else method
+    if name not in recipe.methods:
+        raise RunError(unknown("method", name, [*recipe.methods, *references]))
+    if seed is not None and seed not in recipe.seeds:
+        raise RunError(unknown("seed", seed, map(str, recipe.seeds)))
+    return MethodTrial(name, recipe.seeds[0] if seed is None else seed)
