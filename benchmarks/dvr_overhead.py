@@ -9,7 +9,7 @@ import time
 
 from harness import Comparison, main
 
-from recval.backbones.recbole import build
+from recval.backbones import build
 from recval.data import Split, load, split_by_ratio
 from recval.training import Callback, Loop, Training
 from recval.valuation import DVR

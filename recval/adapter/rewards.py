@@ -52,7 +52,8 @@ class RankingReward:
         candidates = ItemSets.of(split.valid).nonempty()
         chosen = numpy_generator(seed, "reward users").permutation(candidates)[:users]
         self.metric = metric
-        self._evaluate = Evaluator(split.valid, ItemSets.of(split.train), [metric], users=chosen, device=device)
+        seen = ItemSets.of(split.train)
+        self._evaluate = Evaluator(split.valid, seen, [metric], train=split.train, users=chosen, device=device)
         self._sign = -1.0 if parse(metric)[0].lower_is_better else 1.0
 
     def __call__(self, backbone: Backbone) -> float:

@@ -1,9 +1,9 @@
-"""`recval config`: the recipes that come with recval, and whether one's own is in order."""
+"""`recval config`: the recipes and searches that come with recval, and whether one's own is in order."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,30 +13,36 @@ from recval.cli.parameters import AsJson, Force, examples
 from recval.cli.progress import working
 from recval.errors import ConfigError
 
-app = typer.Typer(no_args_is_help=True, help="The recipes that come with recval, and whether one's own is in order.")
+if TYPE_CHECKING:
+    from recval.recipes import Recipe
+    from recval.recipes.search import Search
+
+app = typer.Typer(
+    no_args_is_help=True, help="The recipes and searches that come with recval, and whether one's own is in order."
+)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A name of recval config list, or a .yaml file.")]
 
 
 @app.command("list", epilog=examples("recval config list"))
 def list_configs(json: AsJson = False) -> None:
-    """List the recipes that come with recval."""
-    with working("reading the recipes"):
-        from recval.declarations import read, shipped
-        from recval.recipes import Recipe
+    """List the recipes and searches that come with recval, and the command that each is for."""
+    with working("reading the files"):
+        from recval.declarations import shipped
 
-        rows = [
-            {"name": name, "description": read(path, Recipe).description} for name, path in shipped("configs").items()
-        ]
+        rows = []
+        for name, path in shipped("configs").items():
+            config = _read(path)
+            rows.append({"name": name, "command": _command(config), "description": config.description})
     if json:
         show_json(rows)
     else:
-        show_table(("name", "description"), [tuple(row.values()) for row in rows])
+        show_table(("name", "command", "description"), [tuple(row.values()) for row in rows])
 
 
 @app.command(epilog=examples("recval config show dvr-ml100k"))
 def show(name: Name) -> None:
-    """Print a recipe as it is written."""
+    """Print a recipe or search as it is written."""
     from recval.declarations import find
 
     typer.echo(find("configs", name).read_text(encoding="utf8", errors="replace"), nl=False)
@@ -48,7 +54,7 @@ def copy(
     destination: Annotated[Path, typer.Argument(metavar="DEST", help="The .yaml file to write.")],
     force: Force = False,
 ) -> None:
-    """Copy a recipe, to edit the copy."""
+    """Copy a recipe or search, to edit the copy."""
     from recval.declarations import find
     from recval.store.files import replacing
 
@@ -58,16 +64,37 @@ def copy(
     check_new(destination, force=force)
     with replacing(destination) as temporary:
         temporary.write_bytes(source.read_bytes())
-    typer.echo(f"{destination}: edit it, then recval run {destination}")
+    typer.echo(f"{destination}: edit it, then recval config validate {destination}")
 
 
 @app.command(epilog=examples("recval config validate mine.yaml"))
 def validate(name: Name) -> None:
-    """Check a recipe as far as it can be without training: its keys, data, models, metrics and methods."""
+    """Check a recipe or search as far as it can be without training: its keys, data, models, metrics and methods."""
     with working("checking"):
-        from recval.declarations import find, read
-        from recval.recipes import Recipe, check
+        from recval.declarations import find
+        from recval.recipes import check, search
 
         path = find("configs", name)
-        check(read(path, Recipe))
+        config = _read(path)
+        if isinstance(config, search.Search):
+            search.check(config)
+        else:
+            check(config)
     typer.echo(f"{path}: valid")
+
+
+def _read(path: Path) -> Recipe | Search:
+    """Return what is in the file: a search where it has a space, else a recipe."""
+    from recval.declarations import read
+    from recval.recipes import Recipe
+    from recval.recipes.search import Search
+    from recval.yaml_file import parse
+
+    _, values = parse(path)
+    return read(path, Search) if isinstance(values, dict) and "space" in values else read(path, Recipe)
+
+
+def _command(config: Recipe | Search) -> str:
+    from recval.recipes import Recipe
+
+    return "recval run" if isinstance(config, Recipe) else "recval tune"

@@ -112,7 +112,7 @@ def _find_recbole() -> str:
 
     import pandas as pd
 
-    from recval.backbones.recbole import build
+    from recval.backbones import build
     from recval.data import from_frame
 
     build("LightGCN", from_frame(pd.DataFrame({"user": [0, 1], "item": [0, 1]})))

@@ -19,26 +19,44 @@ app = typer.Typer(no_args_is_help=True, help="The recommenders that recipes may 
 
 @app.command("list", epilog=examples("recval models list", "recval models list --json"))
 def list_models(json: AsJson = False) -> None:
-    """List RecBole's general recommenders, and which of them have a card."""
+    """List all recommenders: whose they are, of which family, and which have a card."""
     with working("reading the cards"):
+        from recval.backbones import MODELS, models, recbole
+        from recval.backbones.build import PREFIX
         from recval.backbones.cards import model_cards
-        from recval.backbones.recbole import models
 
         cards = model_cards()
-        names = models()
-    rows = [
-        {
-            "name": name,
-            "card": name in cards,
-            "family": cards[name].family if name in cards else None,
-            "title": cards[name].title if name in cards else None,
-        }
-        for name in names
-    ]
+        rows = []
+        for name in models():
+            card = cards.get(name)
+            family = None if name in MODELS else recbole.family_of(name.removeprefix(PREFIX))
+            rows.append(
+                {
+                    "name": name,
+                    "source": "recval" if name in MODELS else "RecBole",
+                    "family": family or (card.family if card else None),
+                    "card": card is not None,
+                    "title": card.title if card else None,
+                }
+            )
     if json:
         show_json(rows)
     else:
         show_table(list(rows[0]), [tuple(row.values()) for row in rows])
+
+
+@app.command(epilog=examples("recval models table > table.md", "recval models table BPR SASRec"))
+def table(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME]...", help="RecBole's models; all by default.")
+    ] = None,
+) -> None:
+    """Print as Markdown what each of RecBole's models can be used for, found by building it."""
+    with working("building each model on a few interactions"):
+        from recval.backbones.recbole.survey import markdown, survey
+
+        found = markdown(survey(names or None))
+    typer.echo(found, nl=False)
 
 
 @app.command(epilog=examples("recval models show LightGCN", "recval models show EASE --json"))
@@ -47,8 +65,8 @@ def show(
 ) -> None:
     """Show the card of a model, and the parameters that a recipe may set."""
     with working("reading the card"):
+        from recval.backbones import default_parameters
         from recval.backbones.cards import model_cards
-        from recval.backbones.recbole import default_parameters
 
         defaults = default_parameters(name)
         card = model_cards().get(name)
@@ -60,6 +78,8 @@ def show(
     _print_parameters("defaults", defaults)
     for dataset, parameters in (card.parameters if card else {}).items():
         _print_parameters(f"tuned on {dataset}", parameters)
+    for dataset, settings in (card.training if card else {}).items():
+        _print_parameters(f"training tuned on {dataset}", settings)
     if card is not None:
         _print_figures("published figures", [(figures, figures.source) for figures in card.published])
         _print_figures("measured figures", [(figures, figures.command) for figures in card.measured])

@@ -43,7 +43,7 @@ def top(
 def drop(
     run: RunFolder,
     fraction: Annotated[float, typer.Option(help="The share to drop, between 0 and 1.")],
-    out: Annotated[Path, typer.Option(help="The file to write: .csv or .parquet.")],
+    out: Annotated[Path, typer.Option(help="The file to write: .csv, .parquet or .json.")],
     order: Annotated[Literal["lowest", "highest"], typer.Option(help="What to drop first.")] = "lowest",
     force: Force = False,
 ) -> None:

@@ -29,7 +29,8 @@ class Callback:
 
         Args:
             batch: the samples.
-            losses: the loss of each sample, shape [B], attached to the backbone's parameters.
+            losses: the loss of each sample, shape [B]; attached to the backbone's parameters, unless the backbone takes
+                its steps itself (`recval.backbones.SelfTraining`).
         """
         return None
 

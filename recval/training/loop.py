@@ -9,13 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial, reduce
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from recval.backbones import Backbone, Batch
+from recval.backbones import Backbone, Batch, SelfTraining
 from recval.data import Split
 from recval.engine.executor import Report
 from recval.errors import ModelError, RunError
@@ -56,6 +56,9 @@ class Loop:
         callbacks: what looks on and weighs; the weights of several callbacks multiply.
         seed: all randomness derives from it.
         masked: the items that are never recommended in validation; by default those of the training part.
+
+    Raises:
+        ModelError: a callback weighs samples, and the backbone has no losses per sample.
     """
 
     def __init__(
@@ -68,6 +71,7 @@ class Loop:
         seed: int = 0,
         masked: ItemSets | None = None,
     ) -> None:
+        check_weighable(backbone, callbacks)
         self.backbone = backbone.to(settings.device)
         self.split = split
         self.settings = settings
@@ -75,13 +79,29 @@ class Loop:
         self.seed = seed
         self.progress = Progress()
         self.sampler = TripletSampler(split.train, settings.device)
-        self.optimizer = torch.optim.Adam(
-            backbone.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+        self._optimizer = (
+            None
+            if isinstance(backbone, SelfTraining)
+            else torch.optim.Adam(backbone.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
         )
         masked = masked or ItemSets.of(split.train)
-        self._validate = Evaluator(split.valid, masked, [settings.monitor], device=settings.device)
+        self._validate = Evaluator(split.valid, masked, [settings.monitor], train=split.train, device=settings.device)
         self._sign = -1.0 if parse(settings.monitor)[0].lower_is_better else 1.0
         self._best: dict[str, torch.Tensor] = {}
+
+    @property
+    def optimizer(self) -> torch.optim.Adam:
+        """The optimiser.
+
+        Raises:
+            ModelError: there is none, since the backbone takes its steps itself.
+        """
+        if self._optimizer is None:
+            raise ModelError(
+                f"{type(self.backbone).__name__} takes its training steps itself, so there is no optimiser to look at; "
+                "choose another model, or a valuator that needs none, such as DVR with a metric as its reward"
+            )
+        return self._optimizer
 
     def fit(self, checkpoint: Path | None = None, report: Report = lambda fraction: None) -> Progress:
         """Train until the last epoch or until patience ends, and restore the best parameters.
@@ -116,10 +136,12 @@ class Loop:
         self.backbone.train()
         generator = torch_generator(self.seed, "epoch", epoch, device=self.sampler.user.device)
         total = torch.zeros((), dtype=torch.float64, device=self.sampler.user.device)
+        rows = self.backbone.rows
         with isolated(self.seed, "epoch", epoch):
-            for batch in self.sampler.epoch(self.settings.batch_size, generator):
+            self.backbone.start_epoch(epoch)
+            for batch in self.sampler.epoch(self.settings.batch_size, generator, rows):
                 total += self._step(batch)
-        loss = float(total) / len(self.sampler.user)
+        loss = float(total) / len(self.sampler.user if rows is None else rows)
         if not math.isfinite(loss):
             raise ModelError(
                 f"the training loss became {loss} in epoch {epoch + 1}; lower the learning rate "
@@ -137,17 +159,30 @@ class Loop:
 
     def _step(self, batch: Batch) -> torch.Tensor:
         """Take one step and return the sum of the unweighted losses."""
-        losses = self.backbone.loss_per_sample(batch)
-        weighted = losses
+        if isinstance(self.backbone, SelfTraining):
+            rate, decay = self.settings.learning_rate, self.settings.weight_decay
+            losses = self.backbone.step(batch, partial(self._weights, batch), rate, decay)
+        else:
+            losses = self._descend(batch)
         for callback in self.callbacks:
-            weights = callback.weigh(batch, losses)
-            weighted = weighted if weights is None else weighted * weights
+            callback.after_step()
+        return losses.sum()
+
+    def _descend(self, batch: Batch) -> torch.Tensor:
+        """Take the optimiser's step and return the losses before it, without a graph."""
+        losses = self.backbone.loss_per_sample(batch)
+        weights = self._weights(batch, losses)
+        weighted = losses if weights is None else losses * weights
         self.optimizer.zero_grad(set_to_none=True)
         weighted.mean().backward()
         self.optimizer.step()
-        for callback in self.callbacks:
-            callback.after_step()
-        return losses.detach().sum()
+        return losses.detach()
+
+    def _weights(self, batch: Batch, losses: torch.Tensor) -> torch.Tensor | None:
+        """Return the product of the callbacks' weights, shape [B]; None for equal weights."""
+        found = [callback.weigh(batch, losses) for callback in self.callbacks]
+        weights = [each for each in found if each is not None]
+        return reduce(torch.mul, weights) if weights else None
 
     def _run_validation(self, epoch: int) -> None:
         self.backbone.eval()
@@ -181,7 +216,7 @@ class Loop:
                 "progress": progress,
                 "model": dict(self.backbone.state_dict()),
                 "best": self._best,
-                "optimizer": optimizer_state(self.optimizer),
+                "optimizer": {} if self._optimizer is None else optimizer_state(self._optimizer),
                 "callbacks": [callback.state_dict() for callback in self.callbacks],
             },
         )
@@ -193,6 +228,21 @@ class Loop:
         self.progress = Progress(**state["progress"])
         self.backbone.load_state_dict(state["model"])
         self._best = state["best"]
-        load_optimizer_state(self.optimizer, state["optimizer"])
+        if self._optimizer is not None:
+            load_optimizer_state(self._optimizer, state["optimizer"])
         for callback, saved in zip(self.callbacks, state["callbacks"], strict=True):
             callback.load_state_dict(saved)
+
+
+def check_weighable(backbone: Backbone, callbacks: Sequence[Callback]) -> None:
+    """Check that callbacks can weigh the samples of a backbone.
+
+    Raises:
+        ModelError: one does weigh, and the backbone's loss is one of the whole batch.
+    """
+    weighing = [type(callback).__name__ for callback in callbacks if type(callback).weigh is not Callback.weigh]
+    if weighing and not backbone.has_sample_losses:
+        raise ModelError(
+            f"{weighing[0]} weighs samples, but this model's loss is one of the whole batch; "
+            "choose a model with a loss per sample, such as BPR, NeuMF or LightGCN"
+        )

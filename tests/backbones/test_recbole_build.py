@@ -1,5 +1,6 @@
 """How the RecBole bridge builds a model: names, parameters, seeds, and what it leaves untouched."""
 
+import importlib
 import os
 import random
 import subprocess
@@ -15,14 +16,22 @@ from recval.backbones.recbole import build, catalogue, default_parameters, model
 from recval.errors import ConfigError, DataError, ModelError
 
 
-def test_the_models_are_those_that_recbole_exports():
-    import recbole.model.general_recommender as package
-    from recbole.model.abstract_recommender import GeneralRecommender
+@pytest.mark.parametrize(("family", "package"), catalogue.FAMILIES.items())
+def test_the_models_are_those_that_recbole_exports(family, package):
+    from recbole.model.abstract_recommender import AbstractRecommender
 
+    module = importlib.import_module(f"recbole.model.{package}")
     exported = {
-        key for key, value in vars(package).items() if isinstance(value, type) and issubclass(value, GeneralRecommender)
+        key
+        for key, value in vars(module).items()
+        if isinstance(value, type) and issubclass(value, AbstractRecommender) and value is not AbstractRecommender
     }
-    assert models() == sorted(exported)
+    assert models(family) == sorted(exported)
+    assert {catalogue.family_of(catalogue.class_of(name)) for name in models(family)} == {family}
+
+
+def test_there_are_92_models():
+    assert len(models()) == sum(len(models(family)) for family in catalogue.FAMILIES) == 92
 
 
 def test_defaults_are_recboles_with_numbers_as_numbers():
@@ -37,6 +46,8 @@ def test_defaults_are_recboles_with_numbers_as_numbers():
         "reg_weight": 1e-5,
     }
     assert default_parameters("Random") == {}
+    assert default_parameters("STAMP") == {"embedding_size": 64, "loss_type": "CE", "MAX_ITEM_LIST_LENGTH": 50}
+    assert default_parameters("LR") == {"embedding_size": 10, "features": []}
 
 
 def test_defaults_belong_to_the_caller():
@@ -79,7 +90,8 @@ def test_a_wrong_parameter_is_named(name, parameters, message):
     ("name", "parameters", "message"),
     [
         ("LightGNC", {}, r"unknown RecBole model 'LightGNC', did you mean 'LightGCN'\?"),
-        ("SASRec", {}, "RecBole's SASRec is not a general recommender"),
+        ("KGAT", {}, "RecBole's KGAT needs the package dgl, which the bridge does not provide"),
+        ("KSR", {}, "RecBole's KSR needs embeddings of entities that were trained elsewhere"),
         ("NNCF", {"neigh_info_method": "louvain"}, "RecBole's NNCF needs the module '(networkx|community)'"),
         ("DMF", {"inter_matrix_type": "rating"}, r"RecBole cannot build DMF with .*Value_field \[rating\]"),
         ("BPR", {"embedding_size": -3}, "RecBole cannot build BPR with {'embedding_size': -3}"),

@@ -2,12 +2,21 @@
 
 import pytest
 import torch
-from recbole_samples import UNREGULARISED, interactions, triplets, untouched
+from recbole_samples import (
+    UNREGULARISED,
+    build_small,
+    described,
+    interactions,
+    losses_of,
+    recboles_loss,
+    samples_of,
+    triplets,
+    untouched,
+)
 
 from recval.backbones.recbole import build
 from recval.errors import ModelError
 
-POINTWISE = {"NeuMF", "DMF", "FISM", "NAIS", "NNCF"}
 NO_DROPOUT = {
     "NAIS": {},
     "DMF": {},
@@ -23,23 +32,6 @@ NO_DROPOUT = {
 """The models that draw nothing in their loss, some with a regulariser that matters."""
 
 
-def pairs(batch):
-    return {"user_id": batch.user + 1, "item_id": batch.item + 1, "neg_item_id": batch.negative + 1}
-
-
-def points(batch, precision):
-    """The 2 B labelled rows: all positives, then all negatives."""
-    label = torch.cat([torch.ones(len(batch)), torch.zeros(len(batch))]).to(precision)
-    items = torch.cat([batch.item, batch.negative])
-    return {"user_id": batch.user.repeat(2) + 1, "item_id": items + 1, "label": label}
-
-
-def recboles_loss(model, batch):
-    precision = next(model.parameters()).dtype
-    rows = points(batch, precision) if type(model).__name__ in POINTWISE else pairs(batch)
-    return model.calculate_loss(rows)
-
-
 @pytest.mark.parametrize("name", UNREGULARISED)
 def test_each_loss_is_recboles_loss_of_that_row_alone(name):
     # RecBole adds a regulariser in single precision to the sums of LightGCN and NGCF, even where its weight is zero.
@@ -49,7 +41,7 @@ def test_each_loss_is_recboles_loss_of_that_row_alone(name):
     reference = untouched(backbone, data, UNREGULARISED[name], 3)
     batch = triplets(data)
     losses = backbone.loss_per_sample(batch)
-    expected = [recboles_loss(reference, batch[row : row + 1]).item() for row in range(len(batch))]
+    expected = [recboles_loss(reference, backbone, batch[row : row + 1]).item() for row in range(len(batch))]
     assert losses.shape == (len(batch),)
     assert losses.tolist() == pytest.approx(expected, abs=tolerance)
 
@@ -61,10 +53,9 @@ def test_the_mean_and_its_gradient_are_recboles_own(name):
     reference = untouched(backbone, data, NO_DROPOUT[name], 3)
     batch = triplets(data)
     backbone.loss_per_sample(batch).mean().backward()
-    recboles_loss(reference, batch).backward()
-    assert backbone.loss_per_sample(batch).mean().item() == pytest.approx(
-        recboles_loss(reference, batch).item(), abs=1e-6
-    )
+    expected = recboles_loss(reference, backbone, batch)
+    expected.backward()
+    assert backbone.loss_per_sample(batch).mean().item() == pytest.approx(expected.item(), abs=1e-6)
     for ours, theirs in zip(backbone.model.parameters(), reference.parameters(), strict=True):
         torch.testing.assert_close(ours.grad, theirs.grad)
 
@@ -118,13 +109,26 @@ def test_the_gradient_of_the_loss_can_be_differentiated_again(name):
     assert torch.autograd.gradgradcheck(at, tables)
 
 
-@pytest.mark.parametrize("size", [1, 30])
-@pytest.mark.parametrize("name", ["SGL", "SimpleX", "MultiVAE", "ConvNCF", "LINE", "EASE", "Pop", "NCL"])
-def test_a_loss_that_is_no_mean_over_samples_is_refused(name, size):
-    data = interactions()
-    backbone = build(name, data).train()
-    with pytest.raises(ModelError, match=f"^RecBole's {name} gives no losses per sample.*$"):
-        backbone.loss_per_sample(triplets(data)[:size])
+@pytest.mark.parametrize("name", ["SGL", "SimpleX", "MultiVAE", "BERT4Rec"])
+def test_a_loss_of_the_batch_is_that_of_every_sample(name):
+    data = described()
+    backbone = build_small(name, data).train()
+    losses = losses_of(backbone, samples_of(backbone, data))
+    assert not backbone.has_sample_losses
+    assert len(losses.unique()) == 1
+
+
+def test_an_auto_encoder_meets_each_user_once():
+    data = described()
+    backbone = build_small("MultiDAE", data)
+    assert sorted(data.user[backbone.rows]) == sorted(set(data.user))
+
+
+@pytest.mark.parametrize("name", ["EASE", "Pop", "NCEPLRec"])
+def test_what_is_complete_as_built_has_no_losses(name):
+    data = described()
+    with pytest.raises(ModelError, match=f"^RecBole's {name} is complete as it is built.*$"):
+        build_small(name, data).loss_per_sample(triplets(data))
 
 
 def test_a_loss_that_needs_ratings_is_refused():

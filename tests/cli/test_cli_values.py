@@ -92,8 +92,8 @@ def test_drop_replaces_a_file_only_when_told_to(command, tiny, tmp_path):
         ("0", "kept.csv", "--fraction must be between 0 and 1, got 0"),
         ("1", "kept.csv", "--fraction must be between 0 and 1, got 1"),
         ("nan", "kept.csv", "--fraction must be between 0 and 1, got nan"),
-        ("0.5", "kept.txt", "must be .csv or .parquet"),
-        ("0.5", "", "must be .csv or .parquet"),
+        ("0.5", "kept.txt", "must be .csv, .parquet or .json"),
+        ("0.5", "", "must be .csv, .parquet or .json"),
         ("0.5", "file/kept.csv", "cannot be written"),
     ],
 )

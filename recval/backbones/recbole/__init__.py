@@ -1,31 +1,52 @@
-"""The bridge to RecBole: any of its general recommenders as a `Backbone`, built from interactions in memory.
+"""The bridge to RecBole: any of its recommenders as a `Backbone`, built from interactions in memory.
 
     backbone = build("LightGCN", split.train, {"n_layers": 3}, device="cpu", seed=42)
 
-What a model can be used for depends on how RecBole wrote its loss.
+87 of RecBole's 92 models work: they are built, trained by recval's loop on its samples, and ranked. `docs/models.md`
+lists them all. What a model needs, and what it can be used for, follows from its family and from its loss.
 
-- Trained on weighted samples: BPR, DGCF, DMF, FISM, GCMC, LightGCN, NAIS, NGCF, NNCF, NeuMF, SpectralCF. Their loss is
-  the mean of one value a sample, and the bridge gets at these values.
-- Fitted when built, then only scored: ADMMSLIM, AsymKNN, EASE, ItemKNN, NCEPLRec, Pop, SLIMElastic, and Random.
-- Built and scored, but without losses per sample: those that reduce over the batch in their own code (ConvNCF, LINE,
-  SGL, SimpleX), those whose sample is a whole user (CDAE, DiffRec, ENMF, LDiffRec, MacridVAE, MultiDAE, MultiVAE,
-  RaCT, RecVAE), and NCL, which only its own trainer can train. `loss_per_sample` refuses them with a `ModelError`.
+- General models learn from pairs; context-aware ones from side fields of users and items as well; knowledge-aware ones
+  from a knowledge graph of the items as well (`Interactions.knowledge`); sequential ones from what a user did before,
+  in the order of time, which later interactions change without any training (`Backbone.fold_in`).
+- Where the loss is the mean of one value a sample, the bridge gets at these values, and samples can be weighed
+  (`Backbone.has_sample_losses`). Other models are trained on the loss of the batch as RecBole trains them; those whose
+  sample is a whole user (auto-encoders, ENMF) meet each user once an epoch.
+- ADMMSLIM, AsymKNN, EASE, ItemKNN, NCEPLRec, Pop, SLIMElastic and Random are complete as they are built.
+- KGAT, KGIN, MCCLK, GRU4RecKG and KSR cannot be built: see `catalogue.UNMET`. RecBole's wrappers of LightGBM and
+  XGBoost are not covered.
 
-Do not use it for sequential, context-aware or knowledge-based recommenders: they need more than triplets of a user and
-two items. For speed prefer recval's own recommender where there is one: RecBole's graph models propagate over the
-whole graph in every step, and those without `full_sort_predict` score pair by pair.
+A class of one's own that is written for RecBole stands wherever a name does. `ValuedTrainer` is RecBole's own trainer
+with recval's callbacks, for a script that stays with RecBole; `repairs.apply()` mends what such a script needs.
 
-RecBole is imported when the first model is built, not before. Its configuration, data loaders and trainers are not
-used: no file is read or written, and the command line is left alone. ADMMSLIM and Random add noise to their scores,
-drawn from torch's global generator.
+For speed prefer recval's own recommender where there is one: RecBole's graph models propagate over the whole graph in
+every step, and those without `full_sort_predict` score pair by pair.
+
+RecBole is imported when the first model is built, not before. Unless a script asks for its trainer, its configuration,
+data loaders and trainers are not used: no file is read or written, and the command line is left alone. ADMMSLIM, KTUP
+and Random add noise to their scores, drawn from torch's global generator.
 
 Reference:
     Zhao et al. "RecBole: Towards a Unified, Comprehensive and Efficient Framework for Recommendation Algorithms."
     CIKM 2021.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from recval.backbones.recbole.backbone import RecBoleBackbone
 from recval.backbones.recbole.build import build
-from recval.backbones.recbole.catalogue import default_parameters, models
+from recval.backbones.recbole.catalogue import default_parameters, family_of, models
+from recval.backbones.recbole.parameters import complete
 
-__all__ = ["RecBoleBackbone", "build", "default_parameters", "models"]
+if TYPE_CHECKING:
+    from recval.backbones.recbole.trainer import ValuedTrainer
+
+__all__ = ["RecBoleBackbone", "ValuedTrainer", "build", "complete", "default_parameters", "family_of", "models"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import RecBole's trainer when it is first asked for."""
+    if name == "ValuedTrainer":
+        from recval.backbones.recbole.trainer import ValuedTrainer
+
+        return ValuedTrainer
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from recval.backbones.base import Backbone, Batch
+from recval.backbones.recbole import repairs
+from recval.backbones.recbole.folding import folded
 from recval.backbones.recbole.losses import unreduce
-from recval.errors import ModelError
+from recval.backbones.recbole.rankings import ranks_by_tables, scores_by_tables
+from recval.backbones.recbole.schedules import Loss, loss_of_epoch
+from recval.backbones.recbole.settings import Settings
+from recval.data import Interactions
+from recval.errors import DataError, ModelError
+from recval.ranking import Scorer
+
+if TYPE_CHECKING:
+    from recval.backbones.recbole.dataset import TrainingSet
 
 Side = Literal["user", "item"]
 
 _PAIRS_AT_ONCE = 2**13
 """How many pairs of a user and an item are scored at once where a model knows no better: bounds the memory."""
+
+_COMPLETE_AS_BUILT = {"NCEPLRec"}
+"""Models that RecBole would train, but whose training changes nothing."""
 
 
 class RecBoleBackbone(Backbone):
@@ -23,55 +37,92 @@ class RecBoleBackbone(Backbone):
 
     RecBole keeps id 0 for padding: the id of code `c` is `c + 1`, here and in the model's tables.
 
+    A model whose sample is a whole user, such as an auto-encoder, meets each user once an epoch: `rows` holds the
+    first interaction of each.
+
     Args:
-        model: a RecBole model, which is taken over: its `calculate_loss` returns one loss a sample from now on.
+        model: a RecBole model, which is taken over: where it has losses per sample, its `calculate_loss` returns them
+            from now on.
+        dataset: what the model was built on, with the settings that it was built with.
+        sample_losses: False to leave its loss one of the whole batch, even if it could be taken apart.
 
     Attributes:
         model: the RecBole model.
+        settings: its settings.
     """
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, dataset: TrainingSet, *, sample_losses: bool = True) -> None:
         super().__init__()
+        train = dataset.interactions
         self.model = model
-        self.n_users = model.n_users - 1
-        self.n_items = model.n_items - 1
-        self.needs_training = type(model).type.name != "TRADITIONAL"
-        self._has_sample_losses = unreduce(model)
-        self._pointwise = model.input_type.name == "POINTWISE"
+        self.settings: Settings = dataset.config
+        self.n_users, self.n_items = len(train.users), len(train.items)
+        self.needs_training = type(model).type.name != "TRADITIONAL" and self.name not in _COMPLETE_AS_BUILT
+        self.has_sample_losses = self.needs_training and sample_losses and unreduce(model)
+        self._items = train.items.ids
+        # What RecBole trains by the loss CE or BPR of one positive takes no labels, whatever input it declares.
+        kind = getattr(getattr(model, "input_type", None), "name", "PAIRWISE")
+        self._pointwise = kind == "POINTWISE" and self.settings["loss_type"] not in ("BPR", "CE")
+        if _learns_by_user(model):
+            self.rows = torch.from_numpy(np.unique(train.user, return_index=True)[1])
         self._ranks_all_items = not type(model).full_sort_predict.__qualname__.startswith("AbstractRecommender.")
         kept = getattr(model, "other_parameter_name", [])
         self._caches = [name for name in kept if getattr(model, name) is None]
         self._cached_for: list[Tensor] = []
         self._tables = {side: self._tables_of(side) for side in get_args(Side)}
+        self._loss: Loss | None = None
+        self._is_warming_up = False
 
     @property
     def name(self) -> str:
         """The model's name within RecBole."""
         return type(self.model).__name__
 
+    def start_epoch(self, epoch: int) -> None:
+        """Do what RecBole's trainer of the model does before an epoch; see `recval.backbones.recbole.schedules`."""
+        self._loss = loss_of_epoch(self.model, self.settings, epoch)
+        self._is_warming_up = epoch < (self.settings["warm_up_step"] or 0)
+
     def loss_per_sample(self, batch: Batch) -> Tensor:
-        """Return the loss of each sample, shape [B].
+        """Return the loss of each sample, shape [B]; its mean is RecBole's own loss.
 
         A model trained on pairs gives the loss of (user, item, negative). One trained on labelled points gives the mean
-        of the losses of (user, item, 1) and (user, negative, 0). The mean over the batch is RecBole's own loss.
+        of the losses of (user, item, 1) and (user, negative, 0). One without losses per sample gives the loss of the
+        batch for every sample.
 
         Raises:
-            ModelError: the model's loss is not a mean over samples, or needs more than triplets.
+            ModelError: the model is complete as it is built, or needs more than triplets.
         """
-        if not self._has_sample_losses:
-            raise ModelError(
-                f"RecBole's {self.name} gives no losses per sample, so it cannot be trained on triplets; "
-                f"choose one that does, such as BPR, NeuMF or LightGCN"
-            )
+        if not self.needs_training:
+            raise ModelError(f"RecBole's {self.name} is complete as it is built, so it has no losses to train on")
         try:
-            losses = self.model.calculate_loss(self._rows(batch))
+            return self.losses_of(self._rows(batch), len(batch))
         except KeyError as error:
             raise ModelError(f"RecBole's {self.name} asks its samples for {error}, which triplets lack") from error
-        if losses.shape == (2 * len(batch),):
-            losses = losses.reshape(2, len(batch)).mean(0)
-        if losses.shape != (len(batch),):
+
+    def losses_of(self, rows: Any, size: int) -> Tensor:
+        """Return the losses of samples in RecBole's own form, shape [size]; see `loss_per_sample`.
+
+        Args:
+            rows: the columns that the model looks up.
+            size: the number of samples; labelled pairs are a multiple, interactions first.
+
+        Raises:
+            ModelError: the losses are not one a sample.
+        """
+        if self._loss is None:
+            self.start_epoch(0)
+        found = self._loss(rows)  # type: ignore[misc]
+        losses = self._total(found) if isinstance(found, tuple) else found
+        if not self.has_sample_losses:
+            return losses.reshape(()).expand(size)
+        if losses.ndim == 1 and len(losses) > size and len(losses) % size == 0:
+            losses = losses.reshape(-1, size).mean(0)
+        elif losses.shape == (size, 1):
+            losses = losses.squeeze(1)
+        if losses.shape != (size,):
             raise ModelError(
-                f"RecBole's {self.name} gives no losses per sample: {len(batch)} samples gave a loss of shape "
+                f"RecBole's {self.name} gives no losses per sample: {size} samples gave a loss of shape "
                 f"{tuple(losses.shape)}"
             )
         return losses
@@ -80,10 +131,27 @@ class RecBoleBackbone(Backbone):
     def score(self, users: Tensor) -> Tensor:
         """Return the scores of all items for each user, shape [U, n_items], in the present mode (training or not)."""
         self._drop_stale_caches()
-        if not self._ranks_all_items:
-            return self._score_pairs(users)
-        scores = self.model.full_sort_predict({self.model.USER_ID: users + 1})
-        return scores.reshape(len(users), self.n_items + 1)[:, 1:]
+        if self._ranks_all_items:
+            return self._scores_by(self.model, users)
+        if ranks_by_tables(self.model):
+            return scores_by_tables(self.model, users + 1)[:, 1:]
+        return self._score_pairs(users)
+
+    def fold_in(self, interactions: Interactions) -> Scorer:
+        """Return a scorer for the users of other interactions with the same items, by what these users did.
+
+        Raises:
+            DataError: the items are not those that the model was built on.
+            ModelError: the model knows users by what it learnt of each, not by their interactions.
+        """
+        self._check_items(interactions)
+        with repairs.quiet():
+            twin = folded(self.model, self.settings, interactions)
+        if twin is None:
+            raise ModelError(
+                f"RecBole's {self.name} knows only the users that it was trained on; choose EASE or MultiVAE, for example"
+            )
+        return torch.no_grad()(lambda users: self._scores_by(twin, users))
 
     def user_embeddings(self, users: Tensor) -> Tensor:
         """Return the rows of the embedding tables of users, shape [B, Fu].
@@ -108,29 +176,46 @@ class RecBoleBackbone(Backbone):
         found = [table(codes + 1) for table in tables]
         return found[0] if len(found) == 1 else torch.cat(found, dim=1)
 
-    def _rows(self, batch: Batch) -> dict[str, Tensor]:
+    def _total(self, terms: tuple[Tensor, ...]) -> Tensor:
+        """Return the sum of a loss's terms; the last one waits until warming up is over."""
+        return sum(terms[:-1] if self._is_warming_up else terms)  # type: ignore[return-value]
+
+    def _rows(self, batch: Batch) -> Any:
         """The samples as RecBole's models take them: a column for each field they look up."""
         user, item, negative = batch.user + 1, batch.item + 1, batch.negative + 1
         if not self._pointwise:
             return {self.model.USER_ID: user, self.model.ITEM_ID: item, self.model.NEG_ITEM_ID: negative}
-        label = next(self.parameters()).new_zeros(2 * len(batch))
-        label[: len(batch)] = 1
-        return {
-            self.model.USER_ID: torch.cat([user, user]),
-            self.model.ITEM_ID: torch.cat([item, negative]),
-            self.model.LABEL: label,
-        }
+        return self._points(torch.cat([user, user]), torch.cat([item, negative]))
+
+    def _points(self, users: Tensor, items: Tensor) -> dict[str, Tensor]:
+        """Labelled pairs of RecBole's ids: the first half are interactions, the second half negatives."""
+        label = next(self.parameters()).new_zeros(len(users))
+        label[: len(users) // 2] = 1
+        return {**self._pairs(users, items), self.settings["LABEL_FIELD"]: label}  # type: ignore[dict-item]
+
+    def _pairs(self, users: Tensor, items: Tensor) -> dict[str, Tensor]:
+        """Pairs of RecBole's ids as `predict` takes them."""
+        return {self.settings["USER_ID_FIELD"]: users, self.settings["ITEM_ID_FIELD"]: items}  # type: ignore[dict-item]
+
+    def _scores_by(self, model: Any, users: Tensor) -> Tensor:
+        scores = model.full_sort_predict({model.USER_ID: users + 1})
+        return scores.reshape(len(users), self.n_items + 1)[:, 1:]
 
     def _score_pairs(self, users: Tensor) -> Tensor:
         """Score every pair by `predict`, a bounded number at once."""
         pairs = torch.arange(len(users) * self.n_items, device=users.device)
         scores = [
-            self.model.predict(
-                {self.model.USER_ID: users[block // self.n_items] + 1, self.model.ITEM_ID: block % self.n_items + 1}
-            )
+            self.model.predict(self._pairs(users[block // self.n_items] + 1, block % self.n_items + 1)).reshape(-1)
             for block in pairs.split(_PAIRS_AT_ONCE)
         ]
         return torch.cat(scores).reshape(len(users), self.n_items)
+
+    def _check_items(self, interactions: Interactions) -> None:
+        if not interactions.items.ids.equals(self._items):
+            raise DataError(
+                f"the interactions to score by must have the items that {self.name} was built on: found "
+                f"{len(interactions.items):,} items, expected {self.n_items:,}"
+            )
 
     def _drop_stale_caches(self) -> None:
         """Forget the propagated embeddings that a model keeps between scorings, unless nothing has changed since.
@@ -161,6 +246,8 @@ class RecBoleBackbone(Backbone):
         """Convert or move the model, and with it the graphs and histories that RecBole keeps outside of buffers."""
         super()._apply(fn, recurse)
         self._cached_for = []
+        if self.rows is not None:
+            self.rows = fn(self.rows)
         for module in self.model.modules():
             attributes = vars(module)
             attributes.update({name: _converted(value, fn) for name, value in attributes.items()})
@@ -169,9 +256,18 @@ class RecBoleBackbone(Backbone):
         return self
 
 
+def _learns_by_user(model: Any) -> bool:
+    """Return whether a sample of the model is a whole user."""
+    from recbole.model.abstract_recommender import AutoEncoderMixin
+
+    return isinstance(model, AutoEncoderMixin) or any(base.__name__ == "ENMF" for base in type(model).__mro__)
+
+
 def _converted(value: Any, fn: Callable[[Tensor], Tensor]) -> Any:
     if isinstance(value, Tensor) and not isinstance(value, nn.Parameter):
         return fn(value)
     if type(value) in (list, tuple):
         return type(value)(_converted(element, fn) for element in value)
+    if type(value).__module__ == "recbole.data.interaction":
+        return type(value)({name: fn(column) for name, column in value.interaction.items()})
     return value

@@ -1,67 +1,123 @@
-"""Which general recommenders RecBole has and what can be set on each, read from its source without importing it."""
+"""Which models RecBole has and what can be set on each, read from its source without importing it.
+
+A class of one's own that is written for RecBole stands wherever a name does: its parameters are the keys that its
+source looks up in its configuration.
+"""
 
 from __future__ import annotations
 
 import ast
+import inspect
 import re
 from copy import deepcopy
 from functools import cache
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any, Literal
 
 import yaml
 
 from recval.errors import ModelError, unknown
 
-_MODELS = "model/general_recommender"
-_SET_BY_RECVAL = {"seed", "train_neg_sample_args"}
+Family = Literal["general", "sequential", "context-aware", "knowledge-aware"]
+"""What a model learns from: pairs; the order of a user's items; side fields as well; a knowledge graph as well."""
+
+Source = str | type
+"""A model: RecBole's name of it, or a class that is written for RecBole."""
+
+FAMILIES: dict[Family, str] = {
+    "general": "general_recommender",
+    "sequential": "sequential_recommender",
+    "context-aware": "context_aware_recommender",
+    "knowledge-aware": "knowledge_aware_recommender",
+}
+"""The package within `recbole.model` that holds the models of a family."""
+
+OWN: dict[Family, dict[str, object]] = {
+    "general": {},
+    "sequential": {"MAX_ITEM_LIST_LENGTH": 50},
+    "context-aware": {"features": []},
+    "knowledge-aware": {},
+}
+"""The parameters that every model of a family has. `features` names the side fields that a model sees, [] for all."""
+
+UNMET = {
+    "GRU4RecKG": "embeddings of entities that were trained elsewhere",
+    "KGAT": "the package dgl",
+    "KGIN": "the package torch_scatter",
+    "KSR": "embeddings of entities that were trained elsewhere",
+    "MCCLK": "the package torch_scatter",
+}
+"""The models that the bridge does not build, and what they need beyond interactions, side fields and triples."""
+
+_TYPES: dict[str, Family] = {
+    "GENERAL": "general",
+    "TRADITIONAL": "general",
+    "SEQUENTIAL": "sequential",
+    "CONTEXT": "context-aware",
+    "KNOWLEDGE": "knowledge-aware",
+}
+_SET_BY_RECVAL = {"seed", "train_neg_sample_args", "device", "data_path", "numerical_features"}
 
 
-def models() -> list[str]:
-    """Return the names of RecBole's general recommenders, sorted.
+def models(family: Family | None = None) -> list[str]:
+    """Return the names of RecBole's models, sorted.
+
+    Args:
+        family: only those of this family; all by default.
 
     Raises:
         ModelError: RecBole is not installed.
     """
-    return sorted(_modules(home()))
+    return sorted(name for name, (found, _) in _modules(home()).items() if family in (None, found))
 
 
-def default_parameters(name: str) -> dict[str, object]:
-    """Return the parameters of a model with RecBole's defaults.
+def name_of(source: Source) -> str:
+    """Return the name of a model."""
+    return source if isinstance(source, str) else source.__name__
 
-    These are the ones that RecBole declares for the model, and those of its overall settings that the model's own
-    code reads (`require_pow` of LightGCN).
+
+def family_of(source: Source) -> Family:
+    """Return the family of a model.
 
     Raises:
-        ModelError: RecBole is not installed, or has no general recommender of this name.
+        ModelError: RecBole is not installed, has no model of this name, or the class is not of its families.
     """
-    source = home() / _MODELS / f"{module_of(name).rpartition('.')[2]}.py"
-    shared = _keys_read(source) - _SET_BY_RECVAL
-    declared = home() / "properties/model" / f"{name}.yaml"
-    own = deepcopy(_read(declared)) if declared.exists() else {}
-    return {key: value for key, value in overall_settings().items() if key in shared} | own
+    if isinstance(source, str):
+        return _located(source)[0]
+    kind = getattr(getattr(source, "type", None), "name", "")
+    if kind not in _TYPES:
+        raise ModelError(f"{source.__name__} must have one of RecBole's types ({', '.join(_TYPES)}), found {kind!r}")
+    return _TYPES[kind]
+
+
+def class_of(source: Source) -> Any:
+    """Return the class of a model, imported.
+
+    Raises:
+        ModelError: RecBole is not installed, or has no model of this name.
+    """
+    return getattr(import_module(_located(source)[1]), source) if isinstance(source, str) else source
+
+
+def default_parameters(source: Source) -> dict[str, object]:
+    """Return the parameters of a model with their defaults.
+
+    These are the ones that RecBole declares for the model, those of its overall settings that the model's own code
+    reads (`require_pow` of LightGCN), and those of its family. What a class of one's own reads besides has the
+    default None.
+
+    Raises:
+        ModelError: RecBole is not installed, has no model of this name, or the source of the class cannot be read.
+    """
+    declared = _declared(source) if isinstance(source, str) else _read_by_class(source)
+    return declared | deepcopy(OWN[family_of(source)])
 
 
 def overall_settings() -> dict[str, object]:
     """Return the settings that RecBole gives to every model."""
     return deepcopy(_read(home() / "properties/overall.yaml"))
-
-
-def module_of(name: str) -> str:
-    """Return the dotted name of the module that defines the model.
-
-    Raises:
-        ModelError: RecBole is not installed, or has no general recommender of this name.
-    """
-    modules = _modules(home())
-    if name in modules:
-        return modules[name]
-    if name in {path.stem for path in (home() / "properties/model").glob("*.yaml")}:
-        raise ModelError(
-            f"RecBole's {name} is not a general recommender: it learns from more than users and items; "
-            f"choose one of {', '.join(models())}"
-        )
-    raise ModelError(unknown("RecBole model", name, modules))
 
 
 def home() -> Path:
@@ -76,18 +132,58 @@ def home() -> Path:
     return Path(found.origin).parent
 
 
-@cache
-def _modules(folder: Path) -> dict[str, str]:
-    """The module of each model, from the imports of the package that holds them."""
-    package = ast.parse((folder / _MODELS / "__init__.py").read_text(encoding="utf-8"))
-    imports = [node for node in package.body if isinstance(node, ast.ImportFrom)]
-    return {alias.name: str(node.module) for node in imports for alias in node.names}
+def _located(name: str) -> tuple[Family, str]:
+    """Return the family of a model and the dotted name of its module."""
+    modules = _modules(home())
+    if name not in modules:
+        raise ModelError(unknown("RecBole model", name, modules))
+    return modules[name]
+
+
+def _declared(name: str) -> dict[str, object]:
+    """Return the parameters of one of RecBole's models."""
+    source = home().joinpath(*_located(name)[1].split(".")[1:]).with_suffix(".py").read_text(encoding="utf-8")
+    path = home() / "properties/model" / f"{name}.yaml"
+    own = deepcopy(_read(path)) if path.exists() else {}
+    shared = _keys_read(source) - _SET_BY_RECVAL
+    return {key: value for key, value in overall_settings().items() if key in shared} | own
+
+
+def _read_by_class(cls: type) -> dict[str, object]:
+    """Return the parameters that a class reads, with the defaults of the RecBole models that it derives from."""
+    found: dict[str, object] = {}
+    overall = overall_settings()
+    for base in reversed(cls.__mro__):
+        if base.__name__ in _modules(home()) and base.__module__ == _located(base.__name__)[1]:
+            found |= _declared(base.__name__)
+        elif base.__module__.partition(".")[0] not in ("recbole", "torch", "builtins"):
+            read = _keys_read(_source_of(base)) - _SET_BY_RECVAL - set(found)
+            found |= {key: overall.get(key) for key in sorted(read) if not key.isupper()}  # Others name fields.
+    return found
+
+
+def _source_of(cls: type) -> str:
+    try:
+        return inspect.getsource(cls)
+    except (OSError, TypeError):
+        raise ModelError(f"the source of {cls.__name__} cannot be read; define it in a file") from None
 
 
 @cache
-def _keys_read(source: Path) -> frozenset[str]:
-    """The constant keys that a module looks up in its `config`."""
-    return frozenset(re.findall(r"""config\[\s*["']([^"']+)["']\s*\]""", source.read_text(encoding="utf-8")))
+def _modules(folder: Path) -> dict[str, tuple[Family, str]]:
+    """The family and module of each model, from the imports of the packages that hold them."""
+    found: dict[str, tuple[Family, str]] = {}
+    for family, package in FAMILIES.items():
+        source = ast.parse((folder / "model" / package / "__init__.py").read_text(encoding="utf-8"))
+        for node in source.body:
+            if isinstance(node, ast.ImportFrom):
+                found |= {alias.name: (family, str(node.module)) for alias in node.names}
+    return found
+
+
+def _keys_read(source: str) -> frozenset[str]:
+    """The constant keys that source code looks up in its `config`."""
+    return frozenset(re.findall(r"""config\[\s*["']([^"']+)["']\s*\]""", source))
 
 
 class _Loader(yaml.SafeLoader):

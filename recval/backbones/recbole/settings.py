@@ -21,6 +21,12 @@ _FIELDS = {
     "TIME_FIELD": "timestamp",
     "LABEL_FIELD": "label",
     "NEG_PREFIX": "neg_",
+    "LIST_SUFFIX": "_list",
+    "ITEM_LIST_LENGTH_FIELD": "item_length",
+    "HEAD_ENTITY_ID_FIELD": "head_id",
+    "TAIL_ENTITY_ID_FIELD": "tail_id",
+    "RELATION_ID_FIELD": "relation_id",
+    "ENTITY_ID_FIELD": "entity_id",
 }
 
 
@@ -35,6 +41,11 @@ class Settings(dict[str, object]):
             return self[name]
         raise AttributeError(name)
 
+    @property
+    def final_config_dict(self) -> Settings:
+        """The settings themselves, by the name that RecBole's `Config` has for them."""
+        return self
+
 
 def settings_of(parameters: Mapping[str, object], device: torch.device, seed: int) -> Settings:
     """Return the settings of a model with these parameters.
@@ -42,5 +53,10 @@ def settings_of(parameters: Mapping[str, object], device: torch.device, seed: in
     `seed` is folded into 31 bits, the widest that every consumer within RecBole takes. No data folder exists at
     `data_path`, so that no model picks up a file from the working directory.
     """
-    given = {"device": device, "seed": rng.derive(seed, "init") % 2**31, "data_path": os.devnull}
+    given = {
+        "device": device,
+        "seed": rng.derive(seed, "init") % 2**31,
+        "data_path": os.devnull,
+        "numerical_features": [],
+    }
     return Settings({**overall_settings(), **_FIELDS, **parameters, **given})

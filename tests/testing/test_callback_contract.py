@@ -1,0 +1,129 @@
+"""recval's own callbacks keep the contract, and one that breaks it is found out."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from recval.testing import CallbackContract
+from recval.training import Callback
+from recval.valuation import DVR, Balanced, ReweightedLoss, Shuffled, TruncatedLoss, Uniform
+
+
+def contract(name, make):
+    return type(f"Test{name}", (CallbackContract,), {"make": lambda self: make()})
+
+
+TestNothing = contract("Nothing", Callback)
+TestUniform = contract("Uniform", Uniform)
+TestBalanced = contract("Balanced", lambda: Balanced(0.5))
+TestTruncatedLoss = contract("TruncatedLoss", lambda: TruncatedLoss(0.3, 10))
+TestReweightedLoss = contract("ReweightedLoss", lambda: ReweightedLoss(0.1))
+TestDVR = contract("DVR", lambda: DVR(interval=2, users=20))
+TestPolicy = contract("Policy", lambda: DVR(reward="ndcg@5", interval=2, users=20, action="selection"))
+TestShuffled = contract("Shuffled", lambda: Shuffled(DVR(interval=2)))
+
+
+class CallsItself(Callback):
+    def after_epoch(self, epoch):
+        self.after_step()
+
+
+class Scalar(Callback):
+    def weigh(self, batch, losses):
+        return torch.ones(())
+
+
+class Attached(Callback):
+    def weigh(self, batch, losses):
+        return losses / losses.detach().mean()
+
+
+class WritesLosses(Callback):
+    def weigh(self, batch, losses):
+        losses.data.mul_(2)
+
+
+class WritesModel(Callback):
+    def before_fit(self, loop):
+        self.backbone = loop.backbone
+
+    def weigh(self, batch, losses):
+        next(self.backbone.parameters()).data.mul_(0.99)
+
+
+class OutsideRandomness(Callback):
+    def before_fit(self, loop):
+        self.scale = torch.rand(len(loop.split.train))
+
+    def weigh(self, batch, losses):
+        return self.scale[batch.row]
+
+
+class Counting(Callback):
+    """Weighs by how often it was asked; its heirs keep that count badly."""
+
+    def __init__(self):
+        self.count = 0
+
+    def weigh(self, batch, losses):
+        self.count += 1
+        return torch.linspace(0, 1, len(batch)) ** (1 / self.count)
+
+    def state_dict(self):
+        return {"count": self.count}
+
+    def load_state_dict(self, state):
+        self.count = state["count"]
+
+
+class Unwritable(Counting):
+    def state_dict(self):
+        return {"count": self.count, "self": {1, 2}}
+
+
+class NeverRestores(Counting):
+    def load_state_dict(self, state):
+        pass
+
+
+class NoState(Counting):
+    def state_dict(self):
+        return {}
+
+    def load_state_dict(self, state):
+        pass
+
+
+TestCounting = contract("Counting", Counting)
+
+BREAKAGES = {
+    CallsItself: "test_its_hooks_are_called_in_order",
+    Scalar: "test_weights_are_one_a_sample_finite_and_without_a_graph",
+    Attached: "test_weights_are_one_a_sample_finite_and_without_a_graph",
+    WritesLosses: "test_weighing_leaves_losses_and_parameters_as_they_are",
+    WritesModel: "test_weighing_leaves_losses_and_parameters_as_they_are",
+    OutsideRandomness: "test_the_same_seed_gives_the_same_training",
+    NeverRestores: "test_its_state_can_be_kept_and_restored",
+    NoState: "test_training_that_was_interrupted_ends_alike",
+}
+
+
+@pytest.mark.parametrize("broken", BREAKAGES, ids=lambda cls: cls.__name__)
+def test_a_broken_callback_is_found_out(broken):
+    with pytest.raises(AssertionError):
+        getattr(contract("Broken", broken)(), BREAKAGES[broken])()
+
+
+def test_a_state_that_cannot_be_written_is_found_out():
+    with pytest.raises(TypeError, match="a state cannot hold a set"):
+        contract("Broken", Unwritable)().test_its_state_can_be_kept_and_restored()
+
+
+def test_each_test_of_the_contract_finds_something_out():
+    assert {name for name in vars(CallbackContract) if name.startswith("test_")} == set(BREAKAGES.values())
+
+
+def test_a_contract_without_a_callback_says_what_is_missing():
+    with pytest.raises(NotImplementedError, match="must say how its callback is made: def make"):
+        CallbackContract().test_its_hooks_are_called_in_order()
