@@ -28,8 +28,8 @@ Epoch = Callable[[], float]
 """Trains an epoch and returns its mean loss."""
 
 
-def recbole_data(folder: str) -> tuple[Any, Any]:
-    """Return RecBole's configuration and training data, made as its own quick start makes them."""
+def recbole_data(folder: str) -> tuple[Any, list[Any]]:
+    """Return RecBole's configuration and its loaders of the three parts, made as its own quick start makes them."""
     repairs.apply()
     from recbole.config import Config
     from recbole.data import create_dataset, data_preparation
@@ -38,11 +38,11 @@ def recbole_data(folder: str) -> tuple[Any, Any]:
     chosen = {"checkpoint_dir": folder, "train_batch_size": BATCH, "learning_rate": RATE, "embedding_size": SIZE}
     config = Config(model="BPR", dataset="ml-100k", config_dict=chosen)
     init_seed(config["seed"], config["reproducibility"])
-    return config, data_preparation(config, create_dataset(config))[0]
+    return config, list(data_preparation(config, create_dataset(config)))
 
 
 def interactions(data: Any) -> Interactions:
-    """Return RecBole's training interactions; its codes begin at 1."""
+    """Return the interactions of a data set of RecBole's, whose codes begin at 1."""
     users, items = (Vocabulary(pa.array(range(number - 1))) for number in (data.user_num, data.item_num))
     columns = {"user": data.inter_feat[data.uid_field], "item": data.inter_feat[data.iid_field]}
     return Interactions(pa.table({name: codes.numpy() - 1 for name, codes in columns.items()}), users, items)
@@ -84,7 +84,7 @@ def measure(quick: bool) -> Comparison:
     """Return the seconds of both sides."""
     seeds, epochs = (2, 8) if quick else (5, 15)
     with tempfile.TemporaryDirectory() as folder, repairs.quiet():
-        config, data = recbole_data(folder)
+        config, (data, *_) = recbole_data(folder)
         train = interactions(data.dataset)
         found = np.empty((seeds, epochs, 2, 2))
         for seed in range(seeds):

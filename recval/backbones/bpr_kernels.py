@@ -39,8 +39,10 @@ def losses_and_slopes(users, items, user, item, negative, losses, slopes):
         slopes: shape [B], float32.
 
     Raises:
-        IndexError: a code has no row.
+        IndexError: a code has no row, or the columns of the batch differ in length.
     """
+    if not len(user) == len(item) == len(negative):
+        raise IndexError("the columns of a batch must have one length")
     for m in range(len(user)):
         u, i, j = user[m], item[m], negative[m]
         if min(u, i, j) < 0 or u >= len(users) or max(i, j) >= len(items):

@@ -14,6 +14,7 @@ PACKAGES = (
     "torch",
     "torch-geometric",
     "recbole",
+    "numba",
     "numpy",
     "scipy",
     "pandas",

@@ -3,7 +3,6 @@ from __future__ import annotations
 from typing import Annotated
 
 import numpy as np
-from planted import planted
 import pytest
 import torch
 from pydantic import Field
@@ -12,6 +11,7 @@ from recval.backbones import MODELS, Backbone, build, complete, default_paramete
 from recval.backbones.module import ModuleBackbone
 from recval.backbones.recbole import RecBoleBackbone
 from recval.errors import ConfigError, DataError, ModelError
+from recval.testing import planted
 
 
 @pytest.fixture

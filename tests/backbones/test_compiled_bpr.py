@@ -8,11 +8,11 @@ import sys
 import numpy as np
 import pytest
 import torch
-from planted import planted
 
 from recval.backbones import Batch, build
 from recval.errors import ModelError
 from recval.ranking import Evaluator, ItemSets
+from recval.testing import planted
 from recval.training import Callback, Loop, Training
 from recval.valuation import DVR, TruncatedLoss, Uniform
 
@@ -222,6 +222,17 @@ def test_codes_without_a_row_are_refused(user, item, negative):
     batch = Batch(*(torch.tensor([code]) for code in (0, user, item, negative)))
     with pytest.raises(IndexError, match="not one that the model was built for"):
         model().step(batch, lambda losses: None, 0.1, 0.0)
+
+
+def test_columns_and_weights_of_other_lengths_are_refused():
+    """Compiled code would read past their ends."""
+    batch = samples(5, 0)
+    before = model()
+    with pytest.raises(IndexError, match="must have one length"):
+        before.step(Batch(batch.row, batch.user, batch.item[:4], batch.negative), lambda losses: None, 0.1, 0.0)
+    with pytest.raises(RuntimeError, match="broadcast|expand"):
+        before.step(batch, lambda losses: torch.ones(4), 0.1, 0.0)
+    assert same(state(before), state(model()))
 
 
 def test_a_reward_that_needs_the_optimiser_is_refused_in_one_line():

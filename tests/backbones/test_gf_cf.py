@@ -3,11 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from planted import planted
 
 from recval.backbones.build import build
 from recval.errors import DataError, ModelError
 from recval.ranking import Evaluator, ItemSets
+from recval.testing import planted
 
 
 def by_hand(train, alpha, n_factors):

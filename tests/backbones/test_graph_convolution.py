@@ -6,12 +6,12 @@ import sys
 import numpy as np
 import pytest
 import torch
-from planted import planted
 
 from recval.backbones import Batch
 from recval.backbones.build import build
 from recval.errors import ModelError
 from recval.ranking import Evaluator, ItemSets
+from recval.testing import planted
 from recval.training import Loop, Training
 
 CONVOLUTIONS = ["GCN", "GAT", "GATv2", "SAGE", "GIN", "LG", "Graph", "TAG", "Transformer"]

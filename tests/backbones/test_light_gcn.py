@@ -4,13 +4,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
-from planted import planted
 
 from recval.backbones import Batch
 from recval.backbones.build import build
 from recval.data import Interactions, Vocabulary
 from recval.errors import ModelError
 from recval.ranking import Evaluator, ItemSets
+from recval.testing import planted
 from recval.training import Loop, Training
 
 SETTINGS = [

@@ -191,3 +191,23 @@ def test_a_model_that_recbole_built_can_be_wrapped():
     batch = triplets(data)
     assert (wrapped.n_users, wrapped.n_items) == (7, 11)
     assert torch.equal(wrapped.loss_per_sample(batch), backbone.loss_per_sample(batch))
+
+
+@pytest.mark.parametrize("parts", [{}, {"mf_train": False}, {"mlp_train": False}, {"mlp_hidden_size": [5]}])
+@pytest.mark.parametrize("cells", [1, 2**19])
+def test_neumf_ranks_by_tables_as_it_predicts_pairs(parts, cells, monkeypatch):
+    monkeypatch.setattr("recval.backbones.recbole.rankings._CELLS_AT_ONCE", cells)
+    backbone = build("NeuMF", interactions(), {"mlp_hidden_size": [6, 4], "mf_embedding_size": 3, **parts}).eval()
+    overwrite(backbone, None)
+    users = torch.tensor([3, 0, 6])
+    with torch.no_grad():
+        expected = backbone._score_pairs(users)
+    torch.testing.assert_close(backbone.score(users), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_neumf_with_dropout_scores_pair_by_pair():
+    backbone = build("NeuMF", interactions(), {"dropout_prob": 0.5}).train()
+    torch.manual_seed(0)
+    scores = backbone.score(torch.arange(7))
+    torch.manual_seed(0)
+    assert torch.equal(backbone._score_pairs(torch.arange(7)), scores)

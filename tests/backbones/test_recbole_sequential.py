@@ -145,3 +145,11 @@ def test_other_items_are_refused():
     data = described()
     with pytest.raises(DataError, match="must have the items that SASRec was built on: found 12 items, expected 11"):
         build_small("SASRec", data).fold_in(interactions(n_items=12, time=np.arange(30.0)))
+
+
+def test_a_batch_without_a_masked_item_has_no_loss():
+    data = described()
+    backbone = build("BERT4Rec", data, {"mask_ratio": 0.0, "ft_ratio": 0.0, "hidden_size": 4})
+    losses = backbone.loss_per_sample(samples_of(backbone, data))
+    assert torch.equal(losses, torch.zeros(len(backbone.rows)))
+    losses.mean().backward()

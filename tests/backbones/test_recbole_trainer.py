@@ -108,7 +108,7 @@ PROGRAM = """
         batches = [batch for batch, _ in watch.seen]
         found[f"watch {model}"] = {
             "calls": watch.calls,
-            "rows": sorted(row for batch in batches for row in batch.row.tolist()) == sorted(list(range(len(users))) * 3),
+            "rows": sorted(torch.cat([batch.row for batch in batches]).tolist()) == sorted([*range(len(users))] * 3),
             "same": all(torch.equal(users[b.row], b.user) and torch.equal(items[b.row], b.item) for b in batches),
             "negative": all(pair not in known for b in batches for pair in zip(b.user.tolist(), b.negative.tolist())),
             "shapes": all(len(batch) == len(losses) for batch, losses in watch.seen),

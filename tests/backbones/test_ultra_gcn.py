@@ -5,11 +5,11 @@ from math import exp, log, sqrt
 import numpy as np
 import pytest
 import torch
-from planted import planted
 
 from recval.backbones import Batch, ultra_gcn
 from recval.backbones.build import build
 from recval.ranking import Evaluator, ItemSets
+from recval.testing import planted
 from recval.training import Loop, Training
 
 PARAMETERS = {

@@ -14,8 +14,21 @@ def test_list_shows_every_recommender_and_whether_it_has_a_card(command):
     assert [row["name"] for row in rows] == models()
     with_card = {row["name"] for row in rows if row["card"]}
     assert with_card == set(model_cards()) >= {"BPR", "NeuMF", "LightGCN", "NGCF", "EASE", "Pop"}
+    assert {row["source"] for row in rows} == {"recval", "RecBole"}
+    families = {row["name"]: row["family"] for row in rows}
+    assert (families["SASRec"], families["FM"], families["CKE"]) == ("sequential", "context-aware", "knowledge-aware")
+    assert families["recbole:LightGCN"] == "general"
     table = command("models", "list").out
     assert all(name in table for name in models())
+
+
+def test_table_says_what_a_model_can_be_used_for(command):
+    lines = command("models", "table", "SASRec", "EASE", "KGAT").out.splitlines()
+    assert lines[2:] == [
+        "| EASE | general | yes | - | anybody | complete as built |",
+        "| SASRec | sequential | yes | yes | anybody |  |",
+        "| KGAT | knowledge-aware | no | - | - | needs the package dgl |",
+    ]
 
 
 @pytest.mark.parametrize("name", model_cards())

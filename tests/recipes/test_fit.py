@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 import torch
-from planted import planted
 
 import recval
 from recval.backbones.recbole import build
 from recval.errors import ConfigError, DataError
 from recval.ranking import Evaluator, ItemSets
+from recval.testing import planted
 
 SPLIT, _ = planted()
 TRAINING = recval.Training(epochs=4, batch_size=256, learning_rate=0.02, monitor="ndcg@5")

@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from planted import planted
 from scipy import stats
 
 from recval.data import split_given
@@ -21,6 +20,7 @@ from recval.errors import ConfigError, DataError, ModelError, RunError
 from recval.recipes import Recipe, run
 from recval.recipes.trials import RemovalTrial
 from recval.store.run import Run
+from recval.testing import planted
 from recval.valuation import Values
 
 RECIPE = {

@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from planted import planted
 
 from recval.backbones import build
 from recval.declarations import validate
@@ -24,6 +23,7 @@ from recval.ranking.metrics import METRICS, metric
 from recval.recipes import fit
 from recval.recipes.search import Search, proposals, tune, tuning
 from recval.recipes.search.folder import SearchTrial
+from recval.testing import planted
 from recval.training import Training
 
 pytest.importorskip("optuna")

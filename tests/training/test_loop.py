@@ -5,11 +5,11 @@ import itertools
 import numpy as np
 import pytest
 import torch
-from planted import planted
 
 from recval.backbones.recbole import build
 from recval.declarations import validate
 from recval.errors import ConfigError, DataError, ModelError, RunError
+from recval.testing import planted
 from recval.training import Callback, Loop, Training
 from recval.valuation import DVR, Shuffled, TruncatedLoss, Uniform
 

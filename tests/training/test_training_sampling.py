@@ -64,6 +64,30 @@ def test_the_generator_alone_decides(interactions, table, seed):
         assert all(torch.equal(first[name], again[name]) for name in first)
 
 
+@property_test
+@given(tables(), st.integers(0, 2**40))
+def test_the_bitmap_and_the_search_draw_the_same_samples(interactions, table, seed):
+    table = interactions(*table)
+    by_bitmap = joined(TripletSampler(table).epoch(5, generator(seed)))
+    by_search = joined(TripletSampler(table, bitmap_bytes=0).epoch(5, generator(seed)))
+    assert all(torch.equal(by_bitmap[name], by_search[name]) for name in by_bitmap)
+
+
+def test_the_bitmap_is_used_up_to_its_budget(interactions):
+    """Of 3 x 8 pairs there are three bytes."""
+    table = interactions([(0, 0), (2, 7)], 3, 8)
+    assert TripletSampler(table, bitmap_bytes=3)._known.tolist() == [1, 0, 128]
+    assert TripletSampler(table, bitmap_bytes=2)._known.tolist() == [0, 23]
+
+
+def test_the_samples_of_a_seed_stay_what_they_were(interactions):
+    """Published results rest on them."""
+    pairs = [(user, item) for user in range(4) for item in range(6) if (user + item) % 2]
+    epoch = joined(TripletSampler(interactions(pairs, 4, 6)).epoch(99, generator(7)))
+    assert epoch["row"].tolist() == [3, 4, 0, 5, 7, 9, 11, 6, 8, 1, 10, 2]
+    assert epoch["negative"].tolist() == [1, 3, 4, 1, 4, 5, 1, 0, 0, 0, 5, 0]
+
+
 def test_the_next_epoch_has_another_order_and_other_negatives(interactions):
     sampler = TripletSampler(interactions([(0, item) for item in range(50)], 1, 200))
     stream = generator(1)

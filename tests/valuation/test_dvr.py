@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from planted import planted
 from scipy.stats import mannwhitneyu
 
 from recval.backbones.recbole import build
 from recval.errors import ConfigError, ModelError
+from recval.testing import planted
 from recval.training import Loop, Training
 from recval.valuation import DVR
 

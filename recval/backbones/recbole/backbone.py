@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from recval.backbones.base import Backbone, Batch
 from recval.backbones.recbole import repairs
+from recval.backbones.recbole.caches import Caches
 from recval.backbones.recbole.folding import folded
 from recval.backbones.recbole.losses import unreduce
 from recval.backbones.recbole.rankings import ranks_by_tables, scores_by_tables
 from recval.backbones.recbole.schedules import Loss, loss_of_epoch
 from recval.backbones.recbole.settings import Settings
+from recval.backbones.recbole.tables import Side, convert_loose_tensors, embedding_tables, keep_counters
 from recval.data import Interactions
 from recval.errors import DataError, ModelError
 from recval.ranking import Scorer
 
 if TYPE_CHECKING:
     from recval.backbones.recbole.dataset import TrainingSet
-
-Side = Literal["user", "item"]
 
 _PAIRS_AT_ONCE = 2**13
 """How many pairs of a user and an item are scored at once where a model knows no better: bounds the memory."""
@@ -56,6 +56,7 @@ class RecBoleBackbone(Backbone):
         train = dataset.interactions
         self.model = model
         self.settings: Settings = dataset.config
+        keep_counters(model)
         self.n_users, self.n_items = len(train.users), len(train.items)
         self.needs_training = type(model).type.name != "TRADITIONAL" and self.name not in _COMPLETE_AS_BUILT
         self.has_sample_losses = self.needs_training and sample_losses and unreduce(model)
@@ -66,10 +67,8 @@ class RecBoleBackbone(Backbone):
         if _learns_by_user(model):
             self.rows = torch.from_numpy(np.unique(train.user, return_index=True)[1])
         self._ranks_all_items = not type(model).full_sort_predict.__qualname__.startswith("AbstractRecommender.")
-        kept = getattr(model, "other_parameter_name", [])
-        self._caches = [name for name in kept if getattr(model, name) is None]
-        self._cached_for: list[Tensor] = []
-        self._tables = {side: self._tables_of(side) for side in get_args(Side)}
+        self._caches = Caches(model)
+        self._tables = {side: embedding_tables(model, side, self.n_users, self.n_items) for side in get_args(Side)}
         self._loss: Loss | None = None
         self._is_warming_up = False
 
@@ -130,7 +129,7 @@ class RecBoleBackbone(Backbone):
     @torch.no_grad()
     def score(self, users: Tensor) -> Tensor:
         """Return the scores of all items for each user, shape [U, n_items], in the present mode (training or not)."""
-        self._drop_stale_caches()
+        self._caches.drop_stale()
         if self._ranks_all_items:
             return self._scores_by(self.model, users)
         if ranks_by_tables(self.model):
@@ -149,7 +148,7 @@ class RecBoleBackbone(Backbone):
             twin = folded(self.model, self.settings, interactions)
         if twin is None:
             raise ModelError(
-                f"RecBole's {self.name} knows only the users that it was trained on; choose EASE or MultiVAE, for example"
+                f"RecBole's {self.name} knows only the users that it was trained on; choose EASE, for example"
             )
         return torch.no_grad()(lambda users: self._scores_by(twin, users))
 
@@ -191,11 +190,11 @@ class RecBoleBackbone(Backbone):
         """Labelled pairs of RecBole's ids: the first half are interactions, the second half negatives."""
         label = next(self.parameters()).new_zeros(len(users))
         label[: len(users) // 2] = 1
-        return {**self._pairs(users, items), self.settings["LABEL_FIELD"]: label}  # type: ignore[dict-item]
+        return {**self._pairs(users, items), self.settings["LABEL_FIELD"]: label}
 
     def _pairs(self, users: Tensor, items: Tensor) -> dict[str, Tensor]:
         """Pairs of RecBole's ids as `predict` takes them."""
-        return {self.settings["USER_ID_FIELD"]: users, self.settings["ITEM_ID_FIELD"]: items}  # type: ignore[dict-item]
+        return {self.settings["USER_ID_FIELD"]: users, self.settings["ITEM_ID_FIELD"]: items}
 
     def _scores_by(self, model: Any, users: Tensor) -> Tensor:
         scores = model.full_sort_predict({model.USER_ID: users + 1})
@@ -217,42 +216,13 @@ class RecBoleBackbone(Backbone):
                 f"{len(interactions.items):,} items, expected {self.n_items:,}"
             )
 
-    def _drop_stale_caches(self) -> None:
-        """Forget the propagated embeddings that a model keeps between scorings, unless nothing has changed since.
-
-        The parameters themselves are compared: neither their versions nor their addresses tell of every way of
-        writing to them. Dropout makes what was cached while training useless.
-        """
-        if not self._caches:
-            return
-        now = [parameter.detach() for parameter in self.model.parameters()]
-        if self.model.training or not self._cached_for or not all(map(torch.equal, now, self._cached_for)):
-            for name in self._caches:
-                setattr(self.model, name, None)
-            self._cached_for = [] if self.model.training else [parameter.clone() for parameter in now]
-
-    def _tables_of(self, side: Side) -> list[nn.Embedding]:
-        """The embedding tables with a row for each user, or for each item; by name where the two numbers are equal."""
-        rows = {"user": self.n_users + 1, "item": self.n_items + 1}[side]
-        return [
-            module
-            for name, module in self.model.named_modules()
-            if isinstance(module, nn.Embedding)
-            and module.num_embeddings == rows
-            and (self.n_users != self.n_items or side in name)
-        ]
-
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> RecBoleBackbone:
         """Convert or move the model, and with it the graphs and histories that RecBole keeps outside of buffers."""
         super()._apply(fn, recurse)
-        self._cached_for = []
+        self._caches.drop()
         if self.rows is not None:
             self.rows = fn(self.rows)
-        for module in self.model.modules():
-            attributes = vars(module)
-            attributes.update({name: _converted(value, fn) for name, value in attributes.items()})
-            if "device" in attributes:
-                attributes["device"] = next(self.parameters()).device
+        convert_loose_tensors(self.model, fn)
         return self
 
 
@@ -261,13 +231,3 @@ def _learns_by_user(model: Any) -> bool:
     from recbole.model.abstract_recommender import AutoEncoderMixin
 
     return isinstance(model, AutoEncoderMixin) or any(base.__name__ == "ENMF" for base in type(model).__mro__)
-
-
-def _converted(value: Any, fn: Callable[[Tensor], Tensor]) -> Any:
-    if isinstance(value, Tensor) and not isinstance(value, nn.Parameter):
-        return fn(value)
-    if type(value) in (list, tuple):
-        return type(value)(_converted(element, fn) for element in value)
-    if type(value).__module__ == "recbole.data.interaction":
-        return type(value)({name: fn(column) for name, column in value.interaction.items()})
-    return value

@@ -54,7 +54,8 @@ class TrainingSet(Dataset):
             if name in train.table.column_names and not with_features:
                 columns[field] = self._values(field, train.column(name))
         self.inter_feat = Interaction(columns)
-        self.user_feat = self.item_feat = None
+        self.user_feat: Any = None
+        self.item_feat: Any = None
         if with_features:
             self._add_features(train)
 
@@ -108,7 +109,7 @@ class SequenceSet(TrainingSet):
     def __init__(self, settings: Settings, train: Interactions) -> None:
         super().__init__(settings, train, with_features=True)
         self.histories = Histories(train, settings["MAX_ITEM_LIST_LENGTH"])
-        self._pairs = vars(self).pop("inter_feat")
+        self._pairs = self.__dict__.pop("inter_feat")
         field = self.iid_field + settings["LIST_SUFFIX"]
         self.set_field_property(field, FeatureType.TOKEN_SEQ, FeatureSource.INTERACTION, self.histories.length)
         self.field2id_token[field] = self.field2id_token[self.iid_field]

@@ -5,7 +5,7 @@
 - RecVAE trains its encoder for `n_enc_epochs` epochs, then its decoder for `n_dec_epochs`, in turn.
 - RaCT trains the actor for `pretrain_epochs` epochs, then the critic for as many, then the actor by the critic.
 - S3Rec is pre-trained for `pretrain_epochs` epochs, then trained on the next item.
-- SGL draws its two views of the graph anew.
+- SGL draws its two views of the graph anew, and LINE the order in which it takes users for negatives.
 - KTUP trains on interactions for `train_rec_step` epochs, then on triples for `train_kg_step`, in turn.
 - MKR trains on triples, besides interactions, in every `kge_interval`-th epoch.
 
@@ -18,6 +18,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -44,7 +45,7 @@ def _ncl(model: Any, settings: Settings, epoch: int) -> Loss:
 
 def _clusters(points: Tensor, count: int) -> tuple[Tensor, Tensor]:
     """Return the centres of clusters, scaled to length 1, and the cluster of each point."""
-    from sklearn.cluster import KMeans
+    from sklearn.cluster import KMeans  # type: ignore[import-untyped]
 
     found = KMeans(min(count, len(points)), n_init=1, init="random", max_iter=25).fit(points.detach().cpu().numpy())
     centres = torch.from_numpy(found.cluster_centers_).to(points)
@@ -81,6 +82,11 @@ def _s3rec(model: Any, settings: Settings, epoch: int) -> Loss:
     return model.calculate_loss
 
 
+def _line(model: Any, settings: Settings, epoch: int) -> Loss:
+    model.random_list, model.random_pr = np.random.permutation(model.get_user_id_list()), 0  # noqa: NPY002
+    return model.calculate_loss
+
+
 def _sgl(model: Any, settings: Settings, epoch: int) -> Loss:
     model.graph_construction()
     return model.calculate_loss
@@ -103,6 +109,7 @@ def _on_items_and_triples(model: Any, rows: Any) -> tuple[Tensor, Tensor]:
 
 _SCHEDULES: dict[str, Callable[[Any, Any, int], Loss]] = {
     "KTUP": _ktup,
+    "LINE": _line,
     "MKR": _mkr,
     "NCL": _ncl,
     "RaCT": _ract,

@@ -69,6 +69,12 @@ class SequentialBackbone(RecBoleBackbone):
             scorer(torch.zeros(1, dtype=torch.int64, device=next(self.parameters()).device))
         return scorer
 
+    def losses_of(self, rows: Any, size: int) -> Tensor:
+        """Return the losses of samples; see `RecBoleBackbone`. Where BERT4Rec masked no item, its loss is 0, not 0/0."""
+        if self._masks and not (rows[self.settings["MASK_INDEX"]] > 0).any():
+            return (0 * next(self.parameters()).sum()).expand(size)
+        return super().losses_of(rows, size)
+
     def _rows(self, batch: Batch) -> Any:
         model, (items, lengths) = self.model, self._histories.before(batch.row)
         user, item, negative = batch.user + 1, batch.item + 1, batch.negative + 1

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 
@@ -30,13 +31,13 @@ _FIELDS = {
 }
 
 
-class Settings(dict[str, object]):
+class Settings(dict[str, Any]):
     """A dict in which a missing key reads as None and a key reads as an attribute too, as RecBole's models expect."""
 
     def __missing__(self, key: str) -> None:
         return None
 
-    def __getattr__(self, name: str) -> object:
+    def __getattr__(self, name: str) -> Any:
         if name in self:
             return self[name]
         raise AttributeError(name)

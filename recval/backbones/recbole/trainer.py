@@ -17,84 +17,22 @@ When not to use: in new code, where recval's own loop is faster, resumes, and do
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import torch
-from recbole.data.interaction import Interaction
 from recbole.trainer import Trainer
 from recbole.utils import ModelType, get_trainer
 from torch import Tensor
 
-from recval import rng
-from recval.backbones.base import Batch
 from recval.backbones.recbole.backbone import RecBoleBackbone
 from recval.backbones.recbole.context import ContextBackbone
-from recval.data import Interactions, Split, Vocabulary
+from recval.backbones.recbole.training_view import Samples, TrainingView, batch_of, interactions_of, with_rows
+from recval.data import Interactions, Split
 from recval.errors import ModelError
 
-_ROW = "recval_row"
 _KINDS = {ModelType.GENERAL: RecBoleBackbone, ModelType.CONTEXT: ContextBackbone}
-
-
-@dataclass
-class TrainingView:
-    """What a callback may look at in RecBole's training, by the names that recval's own loop has for it.
-
-    Attributes:
-        backbone: the model.
-        split: the training and validation interactions; the test part is empty.
-        seed: the seed of RecBole's configuration.
-        settings: `device` and `batch_size`.
-        sampler: the training samples.
-        optimizer: RecBole's optimiser.
-    """
-
-    backbone: RecBoleBackbone
-    split: Split
-    seed: int
-    settings: SimpleNamespace
-    sampler: Samples
-    optimizer: torch.optim.Optimizer
-
-
-class Samples:
-    """The training samples as RecBole's loader gives them.
-
-    Args:
-        loader: RecBole's loader, whose batches bear rows.
-        train: its interactions.
-
-    Attributes:
-        user: the user of each interaction, shape [n].
-        item: the item of each interaction, shape [n].
-    """
-
-    def __init__(self, loader: Any, train: Interactions, device: torch.device) -> None:
-        self.user = torch.from_numpy(train.user.copy()).to(device)
-        self.item = torch.from_numpy(train.item.copy()).to(device)
-        self._loader = loader
-
-    def epoch(self, batch_size: int, generator: torch.Generator, rows: Tensor | None = None) -> Iterator[Batch]:
-        """Yield the batches of one epoch in random order, with negatives by RecBole's sampler.
-
-        Args:
-            batch_size: samples a batch.
-            generator: the source of the order, and of the seed of the negatives.
-            rows: the rows that are samples, shape [R]; all by default.
-        """
-        device = self.user.device
-        chosen = torch.arange(len(self.user), device=device) if rows is None else rows
-        order = chosen[torch.randperm(len(chosen), generator=generator, device=device)].cpu()
-        for number, part in enumerate(order.split(batch_size)):
-            with rng.isolated(generator.initial_seed(), "negatives", number):
-                found = self._loader.collate_fn(part.tolist())
-            yield _batch_of(found, self._loader).to(device)
 
 
 class ValuedTrainer(Trainer):
@@ -126,7 +64,7 @@ class ValuedTrainer(Trainer):
 
     def fit(self, train_data: Any, valid_data: Any = None, *args: Any, **kwargs: Any) -> Any:
         """Train as RecBole's trainer does, with the callbacks; arguments and result are RecBole's."""
-        with _with_rows(train_data):
+        with with_rows(train_data):
             self._tell("before_fit", self._view(train_data, valid_data))
             result = super().fit(train_data, valid_data, *args, **kwargs)
             self.model.eval()
@@ -146,7 +84,7 @@ class ValuedTrainer(Trainer):
         return score, metrics
 
     def _weighted_loss(self, rows: Any) -> Tensor:
-        batch = _batch_of(rows, self._loader)
+        batch = batch_of(rows, self._loader)
         losses = self._backbone.losses_of(rows, len(batch))  # type: ignore[union-attr]
         weighted = losses
         for callback in self.callbacks:
@@ -155,8 +93,8 @@ class ValuedTrainer(Trainer):
         return weighted.mean()
 
     def _view(self, train_data: Any, valid_data: Any) -> TrainingView:
-        train = _interactions(train_data._dataset)
-        valid = train.take(np.arange(0)) if valid_data is None else _interactions(valid_data._dataset)
+        train = interactions_of(train_data._dataset)
+        valid = train.take(np.arange(0)) if valid_data is None else interactions_of(valid_data._dataset)
         split = Split(train, valid, train.take(np.arange(0)))
         if self._backbone is None:
             self._backbone = self._wrapped(train_data._dataset, train)
@@ -181,45 +119,3 @@ class ValuedTrainer(Trainer):
     def _tell(self, hook: str, *args: object) -> None:
         for callback in self.callbacks:
             getattr(callback, hook)(*args)
-
-
-@contextmanager
-def _with_rows(loader: Any) -> Iterator[None]:
-    """Let the batches of a loader bear the rows of their interactions inside the block."""
-    collate: Callable[[Sequence[int]], Any] = loader.collate_fn
-
-    def collate_with_rows(index: Sequence[int]) -> Any:
-        found = collate(index)
-        rows = torch.as_tensor(index)
-        found.update(Interaction({_ROW: rows.repeat(len(found) // len(rows))}))
-        return found
-
-    loader.collate_fn = collate_with_rows
-    try:
-        yield
-    finally:
-        loader.collate_fn = collate
-
-
-def _batch_of(rows: Any, loader: Any) -> Batch:
-    """Return a batch of RecBole's as triplets.
-
-    Of several negatives of a labelled interaction the first is taken; where labels are given and none are drawn, the
-    item stands for its negative.
-    """
-    user, item, row = rows[loader.uid_field] - 1, rows[loader.iid_field] - 1, rows[_ROW]
-    if hasattr(loader, "neg_item_id"):
-        return Batch(row, user, item, rows[loader.neg_item_id] - 1)
-    size = len(row) // loader.times
-    return Batch(row[:size], user[:size], item[:size], item[size : 2 * size] if loader.times > 1 else item)
-
-
-def _interactions(dataset: Any) -> Interactions:
-    """Return the interactions of a data set of RecBole's, in its order, by its codes and its tokens."""
-    users, items = (
-        Vocabulary(pa.array([str(token) for token in dataset.field2id_token[field][1:]]))
-        for field in (dataset.uid_field, dataset.iid_field)
-    )
-    found = dataset.inter_feat
-    columns = {"user": found[dataset.uid_field].numpy() - 1, "item": found[dataset.iid_field].numpy() - 1}
-    return Interactions(pa.table(columns), users, items)
