@@ -2,8 +2,8 @@
 
 Both train vectors of 64 numbers on the training interactions of RecBole's own split of ml-100k (seed 2020), with one
 thread, some epochs each in turns. recval's epoch holds all that its loop does but validation: order, negatives, batches
-and steps. What is measured is CPU time, that of one thread with OMP_NUM_THREADS=1. Cornac runs in a Python of its own, so
-that it decides on no version here: name one that has it in the environment variable CORNAC_PYTHON.
+and steps. What is measured is CPU time, that of one thread with OMP_NUM_THREADS=1. Cornac runs in a Python of its own,
+so that it decides on no version here: name one that has it in the environment variable CORNAC_PYTHON.
 
 The details tell how accurate CompiledBPR is on that split, with settings that were tuned on the validation part of
 another one. RecBole's BPR has ndcg@10 .2928 there.
@@ -51,7 +51,8 @@ def recbole_split() -> Split:
     """Return RecBole's split."""
     with tempfile.TemporaryDirectory() as folder, repairs.quiet():
         _, parts = recbole_data(folder)
-    return Split(*(interactions(part.dataset) for part in parts))
+    train, valid, test = (interactions(part.dataset) for part in parts)
+    return Split(train, valid, test)
 
 
 def our_seconds(loop: Loop) -> float:

@@ -27,7 +27,7 @@ class Result:
     Attributes:
         backbone: the model, with the parameters of its best epoch.
         split: what it was trained, chosen and evaluated on.
-        progress: the course of training.
+        progress: the course of training; with `refit`, of the one that the number of epochs was chosen by.
         per_user: the test metrics that each user has a value of, one row a user, indexed by the user's id.
         metrics: the value of every test metric for all users, unrounded; see `recval.ranking.Evaluation`.
         values: the values of the training interactions, if a valuator took part.
@@ -101,6 +101,8 @@ def fit(
     """
     seed = seed_of(rng)
     training = training or Training()
+    if training.refit:
+        check_refit(model, valuator)
     if not isinstance(data, Split):
         data = split_by_ratio(load(data) if isinstance(data, str | Path) else data, rng=seed)
     masked = [data.train] if known is None else [data.train, known]
@@ -114,9 +116,42 @@ def fit(
     if backbone.needs_training:
         loop = Loop(backbone, data, training, callbacks=callbacks, seed=seed, masked=ItemSets.of(*masked))
         progress = loop.fit(None if checkpoint is None else Path(checkpoint), report)
+    if training.refit:
+        settings = training.model_copy(update={"epochs": max(progress.best_epoch, 1)})
+        backbone = _refitted(str(model), data.with_validation(), parameters, settings, seed, checkpoint)
     found = evaluate(final_scorer(backbone.eval(), data))
     per_user = found.per_user.set_axis(pd.Index(data.users.names(found.per_user.index.to_numpy()), name="user"))
     return Result(backbone, data, progress, per_user, found.means, getattr(valuator, "values", None))
+
+
+def check_refit(model: str | Backbone, valuator: Callback | None) -> None:
+    """Check that a model can be trained once more with the validation part.
+
+    Raises:
+        ConfigError: it is a backbone that cannot be built anew, or the valuator would see what it is rewarded by.
+    """
+    if isinstance(model, Backbone):
+        raise ConfigError("to refit, name the model instead of giving a backbone: it is built and trained anew")
+    if valuator is not None:
+        raise ConfigError("refit trains on the validation part too, which valuators and weights are chosen by; use one")
+
+
+def _refitted(
+    model: str,
+    joined: Split,
+    parameters: Mapping[str, object] | None,
+    training: Training,
+    seed: int,
+    checkpoint: str | Path | None,
+) -> Backbone:
+    """Return the model trained on both parts; its own checkpoint lies beside that of the first training."""
+    backbone = build_backbone(model, joined, parameters, training, seed)
+    if backbone.needs_training:
+        own = None if checkpoint is None else Path(checkpoint).with_suffix(".refit.safetensors")
+        Loop(backbone, joined, training, seed=seed).fit(own)
+        if own is not None:
+            own.unlink(missing_ok=True)
+    return backbone
 
 
 def build_backbone(

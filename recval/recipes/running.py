@@ -17,6 +17,7 @@ from recval.data import Split
 from recval.engine import Executor, Serial
 from recval.engine.executor import OnProgress
 from recval.errors import ConfigError, DataError
+from recval.recipes.fitting import check_refit
 from recval.recipes.schema import ModelRecipe, Recipe
 from recval.recipes.summary import per_user_table, removal_table, summarise
 from recval.recipes.trials import (
@@ -89,6 +90,8 @@ def check(recipe: Recipe) -> Split:
     _check_model(recipe.model, split, trained=True)
     for method in recipe.methods:
         callback = recipe.callback(method)
+        if recipe.training_of(method).refit:
+            check_refit(recipe.model_of(method).name, callback)
         check_weighable(_check_model(recipe.model_of(method), split, trained=True), [callback] if callback else [])
     for model in recipe.references:
         _check_model(model, split, trained=False)

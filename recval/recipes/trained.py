@@ -48,7 +48,8 @@ class TrainedModel:
         if split.fingerprint() != read_json(run.data_path):
             raise RunError(f"the data is no longer that of the run in {path}")
         model = trial.model_of(recipe)
-        backbone = build(model.name, split.train, model.parameters, seed=getattr(trial, "seed", 0))
+        train = (split.with_validation() if trial.training_of(recipe).refit else split).train
+        backbone = build(model.name, train, model.parameters, seed=getattr(trial, "seed", 0))
         backbone.load_state_dict(read_tensors(trial.folder(run) / "model.safetensors")[0])
         return cls(backbone.eval(), split)
 

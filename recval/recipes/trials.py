@@ -22,6 +22,7 @@ from recval.recipes.schema import ModelRecipe, Recipe
 from recval.rng import numpy_generator
 from recval.store.files import write_json, write_table, write_tensors
 from recval.store.run import Run
+from recval.training import Training
 from recval.valuation import Values
 
 RemovalOrder = Literal["lowest", "highest", "random"]
@@ -52,6 +53,10 @@ class MethodTrial:
         """Return the model that is trained."""
         return recipe.model_of(self.method)
 
+    def training_of(self, recipe: Recipe) -> Training:
+        """Return how it is trained."""
+        return recipe.training_of(self.method)
+
     def execute(self, experiment: Experiment, checkpoint: Path, report: Report) -> Result:
         """Train and evaluate."""
         recipe, model = experiment.recipe, self.model_of(experiment.recipe)
@@ -60,7 +65,7 @@ class MethodTrial:
             model.name,
             recipe.callback(self.method),
             parameters=model.parameters,
-            training=recipe.training_of(self.method),
+            training=self.training_of(recipe),
             metrics=recipe.metrics,
             rng=self.seed,
             checkpoint=checkpoint,
@@ -81,6 +86,10 @@ class ReferenceTrial:
     def model_of(self, recipe: Recipe) -> ModelRecipe:
         """Return the model that is built."""
         return self.model
+
+    def training_of(self, recipe: Recipe) -> Training:
+        """Return the recipe's settings of training, of which only some concern a model that needs none."""
+        return recipe.training
 
     def execute(self, experiment: Experiment, checkpoint: Path, report: Report) -> Result:
         """Build and evaluate."""

@@ -51,7 +51,8 @@ class Loop:
 
     Args:
         backbone: what to train; it is moved to the device of the settings.
-        split: what to train on, and what to validate on. The test part is not looked at.
+        split: what to train on, and what to validate on; where that part is empty, the parameters of the last epoch
+            are kept. The test part is not looked at.
         settings: how to train.
         callbacks: what looks on and weighs; the weights of several callbacks multiply.
         seed: all randomness derives from it.
@@ -85,7 +86,11 @@ class Loop:
             else torch.optim.Adam(backbone.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
         )
         masked = masked or ItemSets.of(split.train)
-        self._validate = Evaluator(split.valid, masked, [settings.monitor], train=split.train, device=settings.device)
+        self._validate = (
+            Evaluator(split.valid, masked, [settings.monitor], train=split.train, device=settings.device)
+            if len(split.valid)
+            else None
+        )
         self._sign = -1.0 if parse(settings.monitor)[0].lower_is_better else 1.0
         self._best: dict[str, torch.Tensor] = {}
 
@@ -118,8 +123,8 @@ class Loop:
         if checkpoint is not None and checkpoint.exists():
             self._load(checkpoint)
         while self.progress.epoch < self.settings.epochs and self.progress.stale < self.settings.patience:
-            validated = self._run_epoch(self.progress.epoch)
-            if checkpoint is not None and validated:
+            due = self._run_epoch(self.progress.epoch)
+            if checkpoint is not None and due:
                 self._save(checkpoint)
             report(self.progress.epoch / self.settings.epochs)
         if self._best:
@@ -130,7 +135,7 @@ class Loop:
         return self.progress
 
     def _run_epoch(self, epoch: int) -> bool:
-        """Train one epoch and return whether it ended with a validation."""
+        """Train one epoch and return whether a validation was due."""
         for callback in self.callbacks:
             callback.before_epoch(epoch)
         self.backbone.train()
@@ -151,11 +156,10 @@ class Loop:
             callback.after_epoch(epoch)
         self.progress.epoch = epoch + 1
         self.progress.history.append({"epoch": epoch + 1, "loss": loss})
-        last = self.progress.epoch == self.settings.epochs
-        if not last and self.progress.epoch % self.settings.validate_every:
-            return False
-        self._run_validation(epoch)
-        return True
+        due = self.progress.epoch == self.settings.epochs or self.progress.epoch % self.settings.validate_every == 0
+        if due and self._validate is not None:
+            self._run_validation(self._validate, epoch)
+        return due
 
     def _step(self, batch: Batch) -> torch.Tensor:
         """Take one step and return the sum of the unweighted losses."""
@@ -184,9 +188,9 @@ class Loop:
         weights = [each for each in found if each is not None]
         return reduce(torch.mul, weights) if weights else None
 
-    def _run_validation(self, epoch: int) -> None:
+    def _run_validation(self, evaluate: Evaluator, epoch: int) -> None:
         self.backbone.eval()
-        metrics = self._validate(self.backbone.score).means
+        metrics = evaluate(self.backbone.score).means
         self.progress.history[-1].update(metrics)
         score = self._sign * metrics[self.settings.monitor]
         if score > self.progress.best_score:

@@ -35,6 +35,7 @@ class Training(Declaration):
         monitor: the validation metric that early stopping and the choice of the best epoch go by.
         validate_every: epochs between validations.
         patience: validations without an improvement after which training stops.
+        refit: train once more, on the training and the validation part, for as many epochs as were best.
         device: where to compute ("cpu", "cuda", "cuda:1").
     """
 
@@ -45,4 +46,5 @@ class Training(Declaration):
     monitor: Annotated[str, checked(parse)] = "ndcg@10"
     validate_every: int = Field(1, ge=1)
     patience: int = Field(10, ge=1)
+    refit: bool = False
     device: Annotated[str, checked(check_device)] = "cpu"

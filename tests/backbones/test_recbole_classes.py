@@ -78,6 +78,21 @@ class Factorised(FM):
     """FM by another name."""
 
 
+class Sides(ContextRecommender):
+    """Sums what it knows of a pair."""
+
+    def __init__(self, config, dataset):
+        super().__init__(config, dataset)
+        self.last = torch.nn.Linear(self.embedding_size, 1)
+        self.loss = torch.nn.BCEWithLogitsLoss()
+
+    def predict(self, rows):
+        return self.last(self.concat_embed_input_fields(rows).sum(1)).squeeze(1)
+
+    def calculate_loss(self, rows):
+        return self.loss(self.predict(rows), rows[self.LABEL])
+
+
 class Linked(KnowledgeRecommender):
     """Scores by entities."""
 
@@ -98,7 +113,14 @@ class Linked(KnowledgeRecommender):
         return self.users(rows[self.USER_ID]) @ self.entities.weight[: self.n_items].T
 
 
-CLASSES = {Dot: {"width": 3}, LastItem: {"width": 3}, Deeper: {"boost": 2}, Factorised: {}, Linked: {"width": 3}}
+CLASSES = {
+    Dot: {"width": 3},
+    LastItem: {"width": 3},
+    Deeper: {"boost": 2},
+    Factorised: {},
+    Sides: {"embedding_size": 3},
+    Linked: {"width": 3},
+}
 
 
 @pytest.mark.parametrize("cls", CLASSES)
@@ -144,6 +166,7 @@ def test_the_parameters_are_the_keys_that_its_source_reads():
     assert default_parameters(LastItem) == {"width": None, "MAX_ITEM_LIST_LENGTH": 50}
     assert default_parameters(Deeper) == {**default_parameters("LightGCN"), "boost": None}
     assert default_parameters(Factorised) == default_parameters("FM")
+    assert default_parameters(Sides) == {"embedding_size": None, "double_tower": None, "features": []}
     assert complete(Deeper, {"boost": [1], "n_layers": 4})["n_layers"] == 4
 
 
@@ -160,4 +183,3 @@ def test_a_class_of_another_kind_is_refused():
 
     with pytest.raises(ModelError, match="Tree must have one of RecBole's types .* found 'DECISIONTREE'"):
         build(Tree, described())
-    assert issubclass(ContextRecommender, torch.nn.Module)

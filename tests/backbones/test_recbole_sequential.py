@@ -153,3 +153,13 @@ def test_a_batch_without_a_masked_item_has_no_loss():
     losses = backbone.loss_per_sample(samples_of(backbone, data))
     assert torch.equal(losses, torch.zeros(len(backbone.rows)))
     losses.mean().backward()
+
+
+@pytest.mark.parametrize("name", ["SASRec", "DIN"])
+def test_scores_do_not_depend_on_how_many_are_computed_at_once(name, monkeypatch):
+    backbone = build_small(name, described()).eval()
+    users = torch.tensor([6, 2, 2, 0, 5])
+    expected = backbone.score(users)
+    monkeypatch.setattr("recval.backbones.recbole.sequential._USERS_AT_ONCE", 2)
+    monkeypatch.setattr("recval.backbones.recbole.sequential._PAIRS_AT_ONCE", 3)
+    torch.testing.assert_close(backbone.score(users), expected)

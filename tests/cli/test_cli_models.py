@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from recval.backbones.cards import ModelCard, model_cards
 from recval.backbones import default_parameters, models
+from recval.backbones.cards import ModelCard, model_cards
 from recval.declarations import read
 from recval.errors import ConfigError
 from recval.ranking import parse

@@ -9,6 +9,7 @@ from recval.backbones.recbole import build
 from recval.errors import ConfigError, DataError
 from recval.ranking import Evaluator, ItemSets
 from recval.testing import planted
+from recval.training import Loop
 
 SPLIT, _ = planted()
 TRAINING = recval.Training(epochs=4, batch_size=256, learning_rate=0.02, monitor="ndcg@5")
@@ -78,3 +79,53 @@ def test_a_model_without_training_is_evaluated_as_it_is():
 def test_a_valuator_needs_training():
     with pytest.raises(ConfigError, match="no samples for a valuator"):
         recval.fit(SPLIT, "EASE", recval.DVR(), training=TRAINING, metrics=["ndcg@5"])
+
+
+def test_refit_trains_on_both_parts_for_as_many_epochs_as_were_best(tmp_path):
+    chosen = recval.fit(SPLIT, "BPR", parameters={"embedding_size": 8}, training=TRAINING, metrics=["ndcg@5"], rng=3)
+    refit = TRAINING.model_copy(update={"refit": True})
+    checkpoint = tmp_path / "checkpoint.safetensors"
+    found = recval.fit(
+        SPLIT,
+        "BPR",
+        parameters={"embedding_size": 8},
+        training=refit,
+        metrics=["ndcg@5"],
+        rng=3,
+        checkpoint=checkpoint,
+    )
+    assert found.progress == chosen.progress
+    joined = SPLIT.with_validation()
+    backbone = build("BPR", joined.train, {"embedding_size": 8}, seed=3)
+    once = TRAINING.model_copy(update={"epochs": chosen.progress.best_epoch})
+    progress = Loop(backbone, joined, once, seed=3).fit()
+    assert (progress.epoch, progress.best_epoch) == (chosen.progress.best_epoch, 0)
+    expected, state = backbone.state_dict(), found.backbone.state_dict()
+    assert all(torch.equal(state[name], expected[name]) for name in expected)
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.safetensors"]
+
+
+def test_refit_builds_a_model_without_training_on_both_parts():
+    refit = TRAINING.model_copy(update={"refit": True})
+    found = recval.fit(SPLIT, "Pop", training=refit, metrics=["ndcg@5"])
+    counts = np.bincount(np.concatenate([SPLIT.train.item, SPLIT.valid.item]), minlength=len(SPLIT.items))
+    scores = found.backbone.score(torch.tensor([0]))[0].numpy()
+    assert np.array_equal(np.argsort(-scores, kind="stable"), np.argsort(-counts, kind="stable"))
+
+
+def test_refit_needs_a_name_and_no_valuator():
+    refit = TRAINING.model_copy(update={"refit": True})
+    with pytest.raises(ConfigError, match="name the model"):
+        recval.fit(SPLIT, build("BPR", SPLIT.train), training=refit)
+    with pytest.raises(ConfigError, match="valuators and weights are chosen by"):
+        recval.fit(SPLIT, "BPR", recval.DVR(), training=refit)
+
+
+def test_new_users_are_served_by_what_they_did():
+    result = recval.fit(SPLIT, "EASE", parameters={"reg_weight": 10.0}, training=TRAINING, metrics=["ndcg@5"])
+    mine = SPLIT.train.take(SPLIT.train.user == 7).to_frame().assign(user="someone new")
+    found = result.recommend_to_new(mine[["user", "item"]], k=5)
+    known = result.backbone.score(torch.tensor([7]))[0].numpy().astype(float)
+    known[SPLIT.train.item[SPLIT.train.user == 7]] = -np.inf
+    assert found["item"].tolist() == np.argsort(-known, kind="stable")[:5].tolist()
+    assert found["user"].unique().tolist() == ["someone new"]

@@ -186,7 +186,11 @@ def test_a_recipe_that_cannot_work_is_refused_by_key(recipe, change, message):
     ("change", "error", "message"),
     [
         ({"model": {"name": "EASE"}}, ConfigError, "name it under references"),
-        ({"model": {"name": "MultiVAE"}}, ModelError, "Uniform weighs samples, but this model's loss is one of the whole batch"),
+        (
+            {"model": {"name": "MultiVAE"}},
+            ModelError,
+            "Uniform weighs samples, but this model's loss is one of the whole batch",
+        ),
         ({"references": [{"name": "NeuMF"}]}, ConfigError, "needs training"),
         ({"data": {"path": "nowhere.csv"}}, DataError, "data: there is no file nowhere.csv"),
         ({"split": {"kind": "ratio", "ratios": [0.8, 0.2, 0]}}, DataError, "split: .* left to test on"),

@@ -8,7 +8,7 @@ import torch
 
 from recval.backbones.recbole import build
 from recval.declarations import validate
-from recval.errors import ConfigError, DataError, ModelError, RunError
+from recval.errors import ConfigError, ModelError, RunError
 from recval.testing import planted
 from recval.training import Callback, Loop, Training
 from recval.valuation import DVR, Shuffled, TruncatedLoss, Uniform
@@ -207,9 +207,18 @@ def test_bad_settings_are_told():
         validate({"monitor": "ndgc@10"}, Training)
     with pytest.raises(ConfigError, match="device: cannot compute on the device 'cudaa'"):
         validate({"device": "cudaa"}, Training)
-    empty = type(SPLIT)(SPLIT.train, SPLIT.valid.take(np.arange(0)), SPLIT.test)
-    with pytest.raises(DataError, match="held-out"):
-        loop(split=empty)
+
+
+def test_without_a_validation_part_the_last_epoch_is_kept_and_resumed_training_is_the_same(tmp_path):
+    joined, settings = SPLIT.with_validation(), Training(epochs=5, batch_size=256, monitor="ndcg@5", patience=1)
+    alone = loop(split=joined, settings=settings)
+    assert alone.fit().epoch == 5
+    checkpoint = tmp_path / "checkpoint.safetensors"
+    loop(split=joined, settings=settings.model_copy(update={"epochs": 3})).fit(checkpoint)
+    resumed = loop(split=joined, settings=settings)
+    assert resumed.fit(checkpoint).history == alone.progress.history
+    expected = alone.backbone.state_dict()
+    assert all(torch.equal(tensor, expected[name]) for name, tensor in resumed.backbone.state_dict().items())
 
 
 def test_the_checkpoint_of_another_training_is_refused(tmp_path):

@@ -51,6 +51,7 @@ UNMET = {
 }
 """The models that the bridge does not build, and what they need beyond interactions, side fields and triples."""
 
+_ABSTRACT = "recbole.model.abstract_recommender"
 _TYPES: dict[str, Family] = {
     "GENERAL": "general",
     "TRADITIONAL": "general",
@@ -154,12 +155,19 @@ def _read_by_class(cls: type) -> dict[str, object]:
     found: dict[str, object] = {}
     overall = overall_settings()
     for base in reversed(cls.__mro__):
-        if base.__name__ in _modules(home()) and base.__module__ == _located(base.__name__)[1]:
-            found |= _declared(base.__name__)
-        elif base.__module__.partition(".")[0] not in ("recbole", "torch", "builtins"):
+        package = base.__module__.partition(".")[0]
+        if _is_model(base):
+            found = {key: value for key, value in found.items() if value is not None} | _declared(base.__name__)
+        elif package not in ("recbole", "torch", "builtins") or base.__module__ == _ABSTRACT:
             read = _keys_read(_source_of(base)) - _SET_BY_RECVAL - set(found)
             found |= {key: overall.get(key) for key in sorted(read) if not key.isupper()}  # Others name fields.
     return found
+
+
+def _is_model(cls: type) -> bool:
+    """Return whether a class is one of RecBole's models."""
+    located = _modules(home()).get(cls.__name__)
+    return located is not None and located[1] == cls.__module__
 
 
 def _source_of(cls: type) -> str:

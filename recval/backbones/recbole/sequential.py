@@ -70,7 +70,7 @@ class SequentialBackbone(RecBoleBackbone):
         return scorer
 
     def losses_of(self, rows: Any, size: int) -> Tensor:
-        """Return the losses of samples; see `RecBoleBackbone`. Where BERT4Rec masked no item, its loss is 0, not 0/0."""
+        """Return the losses of samples, as `RecBoleBackbone` does; where BERT4Rec masked no item, 0 instead of 0/0."""
         if self._masks and not (rows[self.settings["MASK_INDEX"]] > 0).any():
             return (0 * next(self.parameters()).sum()).expand(size)
         return super().losses_of(rows, size)
