@@ -22,7 +22,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
 from recval.errors import DataError
 from recval.ranking.significance import ROUNDING, Floats
@@ -59,6 +58,8 @@ def friedman(values: npt.ArrayLike, *, lower_is_better: bool = False) -> Friedma
     Raises:
         DataError: there is no user, or are fewer than two recommenders, or a value is not finite.
     """
+    from scipy import stats
+
     given = np.asarray(values, np.float64)
     if given.ndim != 2 or len(given) < 1 or given.shape[1] < 2:
         raise DataError(f"values must be of the shape (users, at least 2 recommenders), got {given.shape}")
@@ -83,6 +84,8 @@ def friedman(values: npt.ArrayLike, *, lower_is_better: bool = False) -> Friedma
 
 def _ranks(values: Floats) -> Floats:
     """Return the rank of each value in its row, the smallest first; what differs by rounding only is tied."""
+    from scipy import stats
+
     scale = np.abs(values).max(axis=1, keepdims=True)
     scale[scale == 0] = 1.0
     return stats.rankdata(np.rint(values / (scale * ROUNDING)), axis=1)
@@ -98,6 +101,8 @@ def critical_difference(k: int, n: int, *, level: float = 0.05, to_baseline: boo
         to_baseline: whether only the k - 1 comparisons with one of them are made (Bonferroni and Dunn's test);
             otherwise all pairs are (Nemenyi's).
     """
+    from scipy import stats
+
     if to_baseline:
         quantile = stats.norm.isf(level / (2 * (k - 1)))
     else:

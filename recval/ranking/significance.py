@@ -20,7 +20,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import special, stats
 
 from recval.errors import DataError
 from recval.rng import RandomSource, numpy_generator, seed_of
@@ -100,6 +99,8 @@ def paired_tests(
         resamples: number of bootstrap samples.
         rank_sides: the two sides of each comparison for Wilcoxon's test, shapes [n, m], where they are others.
     """
+    from scipy import stats
+
     first, second = (list(side) for side in zip(*pairs, strict=True)) if pairs else ([], [])
     means, n = values.mean(axis=0), len(values)
     differences = _differences(values[:, first], values[:, second])
@@ -141,6 +142,8 @@ def detectable_difference(
         level: the level of the test, two-sided.
         power: the chance to find it, above `level`.
     """
+    from scipy import special, stats
+
     critical = stats.t.isf(level / tests / 2, n - 1)
     return np.asarray(deviation, np.float64) * special.nctdtrinc(n - 1, 1 - power, critical) / n**0.5
 
@@ -192,6 +195,8 @@ def _standardised(mean: Floats, deviation: Floats) -> Floats:
 
 
 def _wilcoxon(differences: Floats) -> float:
+    from scipy import stats
+
     return float(stats.wilcoxon(differences).pvalue) if differences.any() else 1.0
 
 

@@ -83,10 +83,10 @@ class TripletSampler:
         return drawn
 
     def _is_positive(self, users: Tensor, items: Tensor) -> Tensor:
-        pairs = users * self.n_items + items
+        pairs = torch.add(items, users, alpha=self.n_items)
         if self._has_bitmap:
-            bit = self._known.index_select(0, pairs >> 3) >> (pairs & 7).to(torch.uint8)
-            return bit.bitwise_and_(1).bool()
+            bit = self._known.index_select(0, pairs >> 3) >> (pairs.to(torch.uint8) & 7)
+            return bit.bitwise_and_(1).view(torch.bool)
         place = torch.searchsorted(self._known, pairs).clamp_(max=len(self._known) - 1)
         return self._known[place] == pairs
 

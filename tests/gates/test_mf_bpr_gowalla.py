@@ -19,7 +19,7 @@ from recval.ranking import Evaluator, ItemSets
 from recval.training import Loop, Training
 
 PUBLISHED = {"recall@20": 0.160, "ndcg@20": 0.135}
-SETTINGS = Training(epochs=160, batch_size=2048, learning_rate=0.1, weight_decay=0.006, validate_every=160)
+SETTINGS = Training(epochs=240, batch_size=2048, learning_rate=0.05, weight_decay=0.006, validate_every=240)
 
 
 def joined(first: Interactions, second: Interactions) -> Interactions:

@@ -140,7 +140,7 @@ def test_the_best_epoch_is_restored_and_patience_ends_training():
     assert progress.epoch == progress.best_epoch + 3
     scores = [entry["ndcg@5"] for entry in progress.history]
     assert progress.best_score == max(scores) == scores[progress.best_epoch - 1]
-    trained._run_validation(0)
+    trained._run_validation(trained._validate, 0)
     assert trained.progress.history[-1]["ndcg@5"] == progress.best_score, (
         "the parameters are not those of the best epoch"
     )
