@@ -211,3 +211,15 @@ def test_neumf_with_dropout_scores_pair_by_pair():
     scores = backbone.score(torch.arange(7))
     torch.manual_seed(0)
     assert torch.equal(backbone._score_pairs(torch.arange(7)), scores)
+
+
+@pytest.mark.parametrize("name", ["ADMMSLIM", "KTUP", "Random"])
+def test_noise_in_scores_is_the_same_each_time(name):
+    backbone = build_small(name, described()).eval()
+    before = torch.get_rng_state()
+    scores = backbone.score(torch.arange(7))
+    torch.rand(1)
+    assert torch.equal(backbone.score(torch.arange(7)), scores)
+    torch.set_rng_state(before)
+    backbone.score(torch.arange(7))
+    assert torch.equal(torch.get_rng_state(), before)

@@ -23,7 +23,7 @@ every step, and those without `full_sort_predict` score pair by pair.
 
 RecBole is imported when the first model is built, not before. Unless a script asks for its trainer, its configuration,
 data loaders and trainers are not used: no file is read or written, and the command line is left alone. ADMMSLIM, KTUP
-and Random add noise to their scores, drawn from torch's global generator.
+and Random add noise to their scores, the same for every block of users.
 
 Reference:
     Zhao et al. "RecBole: Towards a Unified, Comprehensive and Efficient Framework for Recommendation Algorithms."

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from recval import rng
 from recval.backbones.base import Backbone, Batch
 from recval.backbones.recbole import repairs
 from recval.backbones.recbole.caches import Caches
@@ -30,6 +31,9 @@ _PAIRS_AT_ONCE = 2**13
 
 _COMPLETE_AS_BUILT = {"NCEPLRec"}
 """Models that RecBole would train, but whose training changes nothing."""
+
+_DRAW_THEIR_SCORES = {"ADMMSLIM", "KTUP", "Random"}
+"""Models with noise in their scores: the same in each call."""
 
 
 class RecBoleBackbone(Backbone):
@@ -130,11 +134,10 @@ class RecBoleBackbone(Backbone):
     def score(self, users: Tensor) -> Tensor:
         """Return the scores of all items for each user, shape [U, n_items], in the present mode (training or not)."""
         self._caches.drop_stale()
-        if self._ranks_all_items:
-            return self._scores_by(self.model, users)
-        if ranks_by_tables(self.model):
-            return scores_by_tables(self.model, users + 1)[:, 1:]
-        return self._score_pairs(users)
+        if self.name in _DRAW_THEIR_SCORES:
+            with rng.isolated(self.settings["seed"], "score"):
+                return self._scored(users)
+        return self._scored(users)
 
     def fold_in(self, interactions: Interactions) -> Scorer:
         """Return a scorer for the users of other interactions with the same items, by what these users did.
@@ -195,6 +198,13 @@ class RecBoleBackbone(Backbone):
     def _pairs(self, users: Tensor, items: Tensor) -> dict[str, Tensor]:
         """Pairs of RecBole's ids as `predict` takes them."""
         return {self.settings["USER_ID_FIELD"]: users, self.settings["ITEM_ID_FIELD"]: items}
+
+    def _scored(self, users: Tensor) -> Tensor:
+        if self._ranks_all_items:
+            return self._scores_by(self.model, users)
+        if ranks_by_tables(self.model):
+            return scores_by_tables(self.model, users + 1)[:, 1:]
+        return self._score_pairs(users)
 
     def _scores_by(self, model: Any, users: Tensor) -> Tensor:
         scores = model.full_sort_predict({model.USER_ID: users + 1})
