@@ -13,13 +13,15 @@ EXAMPLES = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
 @pytest.mark.slow
-def test_the_first_example():
+def test_the_first_examples():
     names = {}
     exec(EXAMPLES[0], names)
     result = names["result"]
     assert result.metrics["ndcg@10"] > 0.25
     assert len(result.values) == len(result.split.train)
     assert result.recommend(users=[1, 2], k=10)["user"].tolist() == ["1"] * 10 + ["2"] * 10
+    exec(EXAMPLES[1], names)
+    assert set(names["comparison"].tests["metric"]) == {"ndcg@10", "recall@10"}
 
 
 def test_the_loop_of_ones_own():
@@ -31,7 +33,7 @@ def test_the_loop_of_ones_own():
         "optimizer": torch.optim.SGD([parameter], lr=0.01),
         "validation_metric": lambda: -float(parameter.detach().norm()),
     }
-    exec(EXAMPLES[1], names)
+    exec(EXAMPLES[2], names)
     assert parameter.detach().norm() < 1.2, "it started at 1.73"
     assert names["weights"].mean().item() == pytest.approx(1, abs=1e-5)
 

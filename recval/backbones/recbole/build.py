@@ -13,6 +13,7 @@ from recval.backbones.base import Batch
 from recval.backbones.recbole import repairs
 from recval.backbones.recbole.backbone import RecBoleBackbone
 from recval.backbones.recbole.catalogue import UNMET, Family, Source, class_of, family_of, name_of
+from recval.backbones.recbole.lookups import speed_up_lookups
 from recval.backbones.recbole.parameters import complete
 from recval.backbones.recbole.settings import Settings, settings_of
 from recval.data import Interactions
@@ -69,6 +70,7 @@ def _construct(source: Source, family: Family, train: Interactions, settings: Se
     dataset, kind = _dataset(family, train, settings)
     model = class_of(source)(settings, dataset).to(settings["device"])
     repairs.complete(model, train)
+    speed_up_lookups(model)
     sample_losses = isinstance(source, str) or _gives_sample_losses(kind, model, dataset)
     return kind(model, dataset, sample_losses=sample_losses).to(settings["device"])
 
