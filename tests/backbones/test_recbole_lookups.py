@@ -9,7 +9,7 @@ from recval.backbones.recbole.lookups import Lookup, speed_up_lookups
 from recval.testing import planted
 
 
-@pytest.mark.parametrize("shape", [(), (0,), (50,), (4, 6), (3, 0)])
+@pytest.mark.parametrize("shape", [(), (50,), (4, 6)])
 def test_rows_gradients_and_gradients_of_these_are_torch_s_to_the_bit(shape):
     torch.manual_seed(0)
     plain = nn.Embedding(7, 5)
@@ -25,6 +25,15 @@ def test_rows_gradients_and_gradients_of_these_are_torch_s_to_the_bit(shape):
         found.append((rows, gradient, second))
     for theirs, ours in zip(*found, strict=True):
         assert torch.equal(theirs, ours)
+
+
+def test_no_ids_give_no_rows():
+    table = nn.Sequential(nn.Embedding(7, 5))
+    speed_up_lookups(table)
+    rows = table(torch.empty(3, 0, dtype=torch.int64))
+    assert rows.shape == (3, 0, 5)
+    rows.sum().backward()
+    assert not table[0].weight.grad.any()
 
 
 def test_tables_that_do_more_than_look_up_are_left_alone():
