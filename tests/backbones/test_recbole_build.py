@@ -174,7 +174,9 @@ def test_building_and_training_leave_no_trace(tmp_path):
             backbone.loss_per_sample(batch).mean().backward()
             backbone.eval().score(torch.arange(4))
         assert build("BPR", data).model.embedding_size == 64
+        build("SINE", Interactions(data.table.append_column("time", [[0.0, 1.0, 2.0, 3.0, 4.0]]), ids, ids))
 
+        assert not torch.is_anomaly_enabled()
         for module, names in zip((np, scipy.sparse, torch, yaml), before):
             assert all(vars(module)[key] is value for key, value in names.items()), module
         assert not hasattr(np, "float_")
