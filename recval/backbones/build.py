@@ -34,13 +34,14 @@ def models() -> list[str]:
 
 
 def default_parameters(name: str) -> dict[str, object]:
-    """Return the parameters of a model with their defaults.
+    """Return the parameters of a model with their defaults; None for one that must be given.
 
     Raises:
         ModelError: there is no such model.
     """
     if _is_registered(name) and not _is_recbole_class(MODELS[name]):
-        return _schema(MODELS[name])().model_dump()
+        fields = _schema(MODELS[name]).model_fields
+        return {key: None if field.is_required() else field.default for key, field in fields.items()}
     return recbole.default_parameters(_recbole_source(name))
 
 

@@ -132,15 +132,26 @@ class GFCF(Backbone):
 def _right_singular_vectors(history: ItemSets, scale: npt.NDArray[np.float64], number: int) -> npt.NDArray[np.float64]:
     """The first right singular vectors of the normalised interactions, shape [n_items, <= number].
 
-    They come from Lanczos bidiagonalisation, or from a dense decomposition where a good part of all is asked for.
+    They come from Lanczos bidiagonalisation, or from a dense decomposition where a good part of all is asked for. Users
+    and items without interactions have no part in them.
+
+    Raises:
+        ModelError: the interactions do not span as many directions.
     """
     user, item = history.cells(np.arange(history.n_users))
     values = scale[user] * scale[history.n_users + item]
-    matrix = sparse.csr_array((values, (user, item)), shape=(history.n_users, history.n_items))
+    (users, row), (items, column) = (np.unique(codes, return_inverse=True) for codes in (user, item))
+    matrix = sparse.csr_array((values, (row, column)), shape=(len(users), len(items)))
     if 4 * number >= min(matrix.shape):
         _, singular, vectors = np.linalg.svd(matrix.toarray(), full_matrices=False)
     else:
-        start = np.random.default_rng(0).standard_normal(history.n_users)
-        _, singular, vectors = svds(matrix, k=number, solver="propack", v0=start)
+        start = np.random.default_rng(0).standard_normal(len(users))
+        try:
+            _, singular, vectors = svds(matrix, k=number, solver="propack", v0=start)
+        except np.linalg.LinAlgError:
+            raise ModelError(f"the interactions do not span {number} directions; give GFCF a lower n_factors") from None
     first = np.argsort(-singular)[:number]
-    return vectors[first[singular[first] > _ZERO]].T
+    first = first[singular[first] > _ZERO]
+    found = np.zeros((history.n_items, len(first)))
+    found[items] = vectors[first].T
+    return found

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from recval.data import DatasetCard, DataSource
+from recval.data.text import checksum
 
 _DISTINCT_RATINGS = 20
 
@@ -76,13 +75,8 @@ def _moment(seconds: float) -> str:
 
 
 def _checksum(source: DatasetCard | DataSource) -> str:
-    """Return the checksum of a file; a card's were verified when it was loaded."""
+    """Return the checksum of a file's content, as a card has it; a card's were verified when it was loaded."""
     if isinstance(source, DatasetCard):
         return f"verified for {', '.join(source.sha256)}" if source.sha256 else "none on the card"
     path = source.location()
-    return _file_checksum(path) if path.is_file() else "none, for it is a folder"
-
-
-def _file_checksum(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return checksum(path) if path.is_file() else "none, for it is a folder"

@@ -50,13 +50,14 @@ def evaluate(
     with. What is written with --out can be compared: recval compare RUN FILE.
     """
     if out is not None:
-        check_table(out, force=force)
+        check_table(out, force=force, endings=(".parquet", ".csv"))
     with working("evaluating"):
         from recval.ranking import Evaluator
 
         split, metrics = _protocol(config)
-        frame = _read(scores, {"user": user, "item": item, "score": rank or score})
-        scorer = _scorer(frame, split, is_rank=rank is not None)
+        by = {"score": score} if rank is None else {"rank": rank}
+        frame = _read(scores, {"user": user, "item": item, **by})
+        scorer = _scorer(frame, split)
         evaluation = Evaluator(split.test, _seen(split), metric or metrics, train=split.train)(scorer)
         if out is not None:
             _write(out, evaluation, split)
@@ -76,7 +77,7 @@ def _protocol(config: str) -> tuple[Split, tuple[str, ...]]:
     """
     from recval.declarations import find, read
     from recval.recipes import Recipe
-    from recval.store.files import read_json
+    from recval.recipes.trained import split_of
     from recval.store.run import Run
 
     if not Path(config).is_dir():
@@ -84,10 +85,7 @@ def _protocol(config: str) -> tuple[Split, tuple[str, ...]]:
         return recipe.split_data(), recipe.metrics
     run = Run.open(config)
     recipe = read(run.recipe_path, Recipe)
-    split = recipe.split_data()
-    if split.fingerprint()["sha256"] != read_json(run.data_path)["sha256"]:
-        raise DataError(f"{config}: the data is no longer what it was in this run; run the recipe anew")
-    return split, recipe.metrics
+    return split_of(run, recipe), recipe.metrics
 
 
 def _read(path: Path, columns: dict[str, str]) -> pd.DataFrame:
@@ -120,7 +118,7 @@ def _read(path: Path, columns: dict[str, str]) -> pd.DataFrame:
     return pa.table(arrays).to_pandas()
 
 
-def _scorer(frame: pd.DataFrame, split: Split, *, is_rank: bool) -> ExternalScores:
+def _scorer(frame: pd.DataFrame, split: Split) -> ExternalScores:
     """Return the scores as a scorer; what is not of the data is left out, and counted by `_counts`."""
     import warnings
 
@@ -128,8 +126,8 @@ def _scorer(frame: pd.DataFrame, split: Split, *, is_rank: bool) -> ExternalScor
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UnknownIdsWarning)
-        if is_rank:
-            return ranks_from_frame(frame, split.users, split.items, rank="score")
+        if "rank" in frame:
+            return ranks_from_frame(frame, split.users, split.items)
         return scores_from_frame(frame, split.users, split.items)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,14 +29,15 @@ def check_new(path: Path, *, force: bool) -> None:
         raise ConfigError(f"{path} exists already; replace it with --force, or name another file")
 
 
-def check_table(path: Path, *, force: bool) -> None:
+def check_table(path: Path, *, force: bool, endings: Sequence[str] = TABLE_ENDINGS) -> None:
     """Refuse a path that no table can be written to, before any work is done.
 
     Raises:
         ConfigError: the ending says no format, or the path is taken.
     """
-    if path.suffix not in TABLE_ENDINGS:
-        raise ConfigError(f"{path}: the format follows from the ending, which must be .csv, .parquet or .json")
+    if path.suffix not in endings:
+        allowed = f"{', '.join(endings[:-1])} or {endings[-1]}"
+        raise ConfigError(f"{path}: the format follows from the ending, which must be {allowed}")
     check_new(path, force=force)
 
 

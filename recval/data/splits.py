@@ -140,7 +140,7 @@ def split_by_time(interactions: Interactions, ratios: tuple[float, float, float]
 
 
 def _check_shares(ratios: tuple[float, float, float]) -> None:
-    if not (min(ratios) >= 0 and ratios[0] > 0 and abs(sum(ratios) - 1) <= 1e-9):
+    if not (len(ratios) == 3 and min(ratios) >= 0 and ratios[0] > 0 and abs(sum(ratios) - 1) <= 1e-9):
         raise DataError(f"ratios must be three shares that sum to 1, the first above 0. Got {ratios} instead")
 
 

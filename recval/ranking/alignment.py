@@ -55,7 +55,7 @@ def align(systems: Sequence[System], metrics: Sequence[str] | None = None) -> Al
         metrics: the metrics; by default every one that all systems have.
 
     Raises:
-        ConfigError: a system lacks a metric that is asked for.
+        ConfigError: no metric is asked for, or a system lacks one that is.
         DataError: the systems are not of the same data and split, or have too few users or no metric in common.
     """
     _check_same_data(systems)
@@ -90,6 +90,8 @@ def _check_same_data(systems: Sequence[System]) -> None:
 def _metrics_in_common(systems: Sequence[System], wanted: Sequence[str] | None) -> tuple[list[str], list[str]]:
     """Return the metrics to compare by, and a note on those that not all systems have."""
     if wanted is not None:
+        if len(wanted) == 0:
+            raise ConfigError("no metric is named to compare by; leave metrics out to compare by every shared one")
         for system in systems:
             for name in wanted:
                 if name not in system.metrics:

@@ -61,6 +61,8 @@ def compare(
     """
     if not 0 < level < 1:
         raise ConfigError(f"the level must be between 0 and 1, got {level:g}")
+    if resamples < 1:
+        raise ConfigError(f"resamples must be at least 1, got {resamples}")
     opened = open_systems(systems)
     if len(opened) < 2:
         raise ConfigError(f"a comparison needs at least two systems, got {len(opened)}; name another run or method")

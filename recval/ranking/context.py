@@ -96,7 +96,7 @@ class Context:
     def directions(self, name: str) -> sparse.csr_array | Floats:
         """Return a vector of length 1 for each item, or of zeros where nothing is known of it: [n_items, d].
 
-        `name` is one of `vectors`, or an item field: a list of numbers is a vector, anything else its categories.
+        `name` is one of `vectors`, or an item field: a list of floats is a vector, anything else its categories.
 
         Raises:
             ConfigError: there is neither such a vector nor such a field, or the vectors have a wrong shape.

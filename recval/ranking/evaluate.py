@@ -29,14 +29,16 @@ class Evaluation:
     """The metrics of one scorer, not rounded.
 
     Attributes:
-        per_user: one row a user that has held-out items, indexed by the user's code; one column a metric that each
-            user has a value of, float64, NaN where it is not defined.
+        per_user: one row a user that has held-out items, indexed by the user's code (of predictions: by the user's own
+            id); one column a metric that each user has a value of, float64, NaN where it is not defined.
         means: the value of every metric: its mean over the users for whom it is defined; or, of a metric of all lists
             together such as "gini@10", that value.
+        coded: whether users are told by their codes.
     """
 
     per_user: pd.DataFrame
     means: dict[str, float]
+    coded: bool = True
 
 
 class Evaluator:

@@ -45,7 +45,7 @@ def _is_list(kind: pa.DataType) -> bool:
 
 
 def is_vector(kind: pa.DataType) -> bool:
-    """Return whether the values of a type are lists of real numbers."""
+    """Return whether the values of a type are lists of floats; whole numbers stand for categories."""
     return _is_list(kind) and pa.types.is_floating(kind.value_type)
 
 

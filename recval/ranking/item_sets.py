@@ -44,7 +44,8 @@ class ItemSets:
                 )
         n_items = len(interactions.items)
         keys = np.concatenate([table.user * n_items + table.item for table in (interactions, *more)])
-        return cls(np.unique(keys), len(interactions.users), n_items)
+        keys.sort()  # NumPy's unique hashes, which takes ten times as long.
+        return cls(keys[np.diff(keys, prepend=-1) > 0], len(interactions.users), n_items)
 
     @cached_property
     def indptr(self) -> Codes:

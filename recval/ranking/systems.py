@@ -149,7 +149,8 @@ def _open(name: str, source: Source, *, is_given: bool) -> Iterator[System]:
     for key, table in tables.items():
         alone = key is None or (is_given and len(tables) == 1)
         origin = where if key is None else f"{where}:{key}"
-        yield _system(name if alone else f"{name}:{key}", origin, table, data, isinstance(source, Evaluation))
+        coded = isinstance(source, Evaluation) and source.coded
+        yield _system(name if alone else f"{name}:{key}", origin, table, data, coded)
 
 
 def _read(path: Path) -> tuple[pd.DataFrame, str | None]:

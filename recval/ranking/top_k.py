@@ -107,7 +107,11 @@ def _block_size(budget_bytes: int, n_items: int, device: str) -> int:
 
 
 def _check(scores: Tensor, users: Codes, n_items: int) -> None:
+    import torch
+
     expected = (len(users), n_items)
+    if not isinstance(scores, torch.Tensor):
+        raise ModelError(f"a scorer must give a tensor of the shape (users, items) = {expected}, got {type(scores)}")
     if tuple(scores.shape) != expected or not scores.is_floating_point():
         found = f"{scores.dtype} of shape {tuple(scores.shape)}"
         raise ModelError(f"a scorer must give floats of the shape (users, items) = {expected}, got {found}")

@@ -12,7 +12,7 @@ import torch
 from recval.backbones import Backbone, build
 from recval.data import Interactions, Split, load, split_by_ratio
 from recval.engine.executor import Report
-from recval.errors import ConfigError
+from recval.errors import ConfigError, DataError
 from recval.ranking import Evaluator, ItemSets
 from recval.recipes.recommending import final_scorer, recommend, recommend_to_new
 from recval.rng import RandomSource, seed_of
@@ -111,6 +111,8 @@ def fit(
     backbone = build_backbone(model, data, parameters, training, seed)
     if valuator is not None and not backbone.needs_training:
         raise ConfigError("a model that needs no training has no samples for a valuator to weigh")
+    if training.refit and backbone.needs_training and len(data.valid) == 0:
+        raise DataError("refit trains for as many epochs as validated best, but nothing is held out to validate on")
     callbacks = [] if valuator is None else [valuator]
     progress = Progress()
     if backbone.needs_training:

@@ -200,6 +200,13 @@ class Recipe(DataRecipe):
         return methods
 
     @model_validator(mode="after")
+    def _names_are_distinct(self) -> Recipe:
+        shared = next((model.name for model in self.references if model.name in self.methods), None)
+        if shared is not None:
+            raise ValueError(f"{shared!r} names a method and a reference; rename the method")
+        return self
+
+    @model_validator(mode="after")
     def _valuators_exist(self) -> Recipe:
         valuators = [name for name, method in self.methods.items() if method.kind == "dvr"]
         named = [method.of for method in self.methods.values() if isinstance(method, ShuffledMethod)]

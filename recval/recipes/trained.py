@@ -8,7 +8,7 @@ from pathlib import Path
 from recval.backbones import Backbone, build
 from recval.data import Split
 from recval.declarations import read
-from recval.errors import RunError, unknown
+from recval.errors import ConfigError, DataError, unknown
 from recval.recipes.schema import Recipe
 from recval.recipes.trials import MethodTrial, ReferenceTrial
 from recval.store.files import read_json, read_tensors
@@ -44,14 +44,24 @@ class TrainedModel:
         run = Run.open(path)
         recipe = read(run.recipe_path, Recipe)
         trial = _trial(recipe, method, seed)
-        split = recipe.split_data()
-        if split.fingerprint() != read_json(run.data_path):
-            raise RunError(f"the data is no longer that of the run in {path}")
+        split = split_of(run, recipe)
         model = trial.model_of(recipe)
         train = (split.with_validation() if trial.training_of(recipe).refit else split).train
         backbone = build(model.name, train, model.parameters, seed=getattr(trial, "seed", 0))
         backbone.load_state_dict(read_tensors(trial.folder(run) / "model.safetensors")[0])
         return cls(backbone.eval(), split)
+
+
+def split_of(run: Run, recipe: Recipe) -> Split:
+    """Return the data of a run, held out as in the run.
+
+    Raises:
+        DataError: the data is no longer what it was.
+    """
+    split = recipe.split_data()
+    if split.fingerprint()["sha256"] != read_json(run.data_path)["sha256"]:
+        raise DataError(f"{run.path}: the data is no longer what it was in this run; run the recipe anew")
+    return split
 
 
 def _trial(recipe: Recipe, method: str | None, seed: int | None) -> MethodTrial | ReferenceTrial:
@@ -60,7 +70,7 @@ def _trial(recipe: Recipe, method: str | None, seed: int | None) -> MethodTrial 
         return references[method]
     name = next(iter(recipe.methods)) if method is None else method
     if name not in recipe.methods:
-        raise RunError(unknown("method", name, [*recipe.methods, *references]))
+        raise ConfigError(unknown("method", name, [*recipe.methods, *references]))
     if seed is not None and seed not in recipe.seeds:
-        raise RunError(unknown("seed", seed, map(str, recipe.seeds)))
+        raise ConfigError(unknown("seed", seed, map(str, recipe.seeds)))
     return MethodTrial(name, recipe.seeds[0] if seed is None else seed)

@@ -71,6 +71,6 @@ def _ratings(interactions: Interactions, users: Column, items: Column) -> Column
     width = len(interactions.items)
     wanted = np.where((users < 0) | (items < 0), -1, users * width + items)
     pair = interactions.user * width + interactions.item
-    rows = np.isin(pair, wanted)
+    rows = pd.Index(pair).isin(wanted)
     ratings = pd.Series(interactions.column("rating")[rows], index=pair[rows])
     return ratings.reindex(wanted).to_numpy()

@@ -206,6 +206,7 @@ class Loop:
         """What tells this training from another: its checkpoint is of no use to that one."""
         return {
             "seed": self.seed,
+            "model": {name: list(tensor.shape) for name, tensor in self.backbone.state_dict().items()},
             "settings": self.settings.model_dump(exclude={"epochs", "patience", "device"}),
             "data": self.split.fingerprint(),
             "callbacks": [type(callback).__name__ for callback in self.callbacks],

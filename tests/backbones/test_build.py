@@ -84,6 +84,22 @@ def test_a_module_with_losses_is_trained(registered, train):
         backbone.user_embeddings(torch.tensor([0]))
 
 
+def test_a_parameter_without_a_default_must_be_given(registered, train):
+    class Sized(torch.nn.Module):
+        def __init__(self, train, *, size: int, noise: bool = False):
+            super().__init__()
+            self.size, self.n_items = size, len(train.items)
+
+        def score(self, users):
+            return torch.full((len(users), self.n_items), float(self.size))
+
+    model("Sized")(Sized)
+    assert default_parameters("Sized") == {"size": None, "noise": False}
+    with pytest.raises(ConfigError, match="parameters of Sized: the key 'size' is missing"):
+        build("Sized", train)
+    assert complete("Sized", {"size": 3}) == {"size": 3, "noise": False}
+
+
 def test_parameters_that_have_no_names_are_refused(registered, train):
     class Open(torch.nn.Module):
         def __init__(self, train, **rest):

@@ -92,3 +92,13 @@ def test_it_has_no_losses():
     with pytest.raises(ModelError, match="complete as it is built"):
         model.loss_per_sample(None)
     assert model.state_dict() == {}
+
+
+def test_one_user_among_many_items_and_interactions_of_too_few_directions(interactions):
+    one = interactions([(3, item) for item in range(0, 3000, 100)], 2000, 3000)
+    scores = build("GFCF", one).score(torch.tensor([3, 4]))
+    assert (scores[0, ::100] > 0).all()
+    assert not scores[1].any()
+    twins = interactions([(user, item) for user in range(300) for item in range(user % 2, 300, 2)], 300, 300)
+    with pytest.raises(ModelError, match="do not span 60 directions; give GFCF a lower n_factors"):
+        build("GFCF", twins, {"n_factors": 60})

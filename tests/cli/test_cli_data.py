@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import hashlib
 from importlib.util import find_spec
 from pathlib import Path
@@ -51,6 +52,13 @@ def test_describe_of_a_file_agrees_with_counting(command, tiny):
     assert found["per_item"] == {"min": items.min(), "median": items.median(), "max": items.max()}
     assert found["rating"] == frame["stars"].value_counts().to_dict()
     assert found["columns"] == ["user", "item", "rating", "time"]
+    assert found["sha256"] == hashlib.sha256(tiny.ratings.read_bytes()).hexdigest()
+
+
+def test_the_checksum_is_of_the_content_as_on_a_card(command, tiny, tmp_path):
+    packed = tmp_path / "ratings.csv.gz"
+    packed.write_bytes(gzip.compress(tiny.ratings.read_bytes()))
+    found = command("data", "describe", packed, "--user", "uid", "--item", "iid", "--json").json
     assert found["sha256"] == hashlib.sha256(tiny.ratings.read_bytes()).hexdigest()
 
 

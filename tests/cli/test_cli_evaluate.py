@@ -96,6 +96,8 @@ def test_ranks_and_other_columns(command, tiny, split, scores, written):
     words = ["--user", "uid", "--item", "iid", "--rank", "place", "--json"]
     found = command("evaluate", written(change=change), tiny.run, *words).json
     assert found["metrics"] == pytest.approx(expected(split, scores).means)
+    tied = written(change=lambda frame: frame.assign(place=1))
+    assert "rank 1 occurs twice" in command("evaluate", tied, tiny.run, "--rank", "place").error
 
 
 def test_what_is_written_can_be_compared(command, tiny, split, scores, written, tmp_path):
@@ -109,6 +111,8 @@ def test_what_is_written_can_be_compared(command, tiny, split, scores, written, 
         ours = expected(split, scores).per_user["ndcg@5"].to_numpy()
         assert found["tests"][0]["difference"] == pytest.approx((ours - plain.mean().to_numpy()).mean())
     assert "exists already" in command("evaluate", written(), tiny.run, "--out", out).error
+    refused = command("evaluate", written(), tiny.run, "--out", tmp_path / "theirs.json").error
+    assert "must be .parquet or .csv" in refused
 
 
 def test_what_was_written_on_other_data_is_refused(command, tiny, written, tmp_path):

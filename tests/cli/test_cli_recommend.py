@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -63,7 +64,7 @@ def test_all_formats_hold_the_same_and_users_are_chosen(run, command, tmp_path):
     assert "003" in command("recommend", run, "--user", "003", "-k", 3).out
 
 
-def test_popularity_recommends_to_new_users_what_they_have_not_seen(run, command, tmp_path):
+def test_ease_recommends_to_new_users_what_they_have_not_seen(run, command, tmp_path):
     (tmp_path / "new.csv").write_text("user,item\nanna,i1\nanna,i2\nben,i3\nben,unheard\n")
     out = tmp_path / "found.csv"
     ended = command("recommend", run, "--method", "EASE", "--histories", tmp_path / "new.csv", "-k", 40, "--out", out)
@@ -73,6 +74,13 @@ def test_popularity_recommends_to_new_users_what_they_have_not_seen(run, command
     assert not {"i1", "i2"} & set(anna["item"])
     assert anna["rank"].tolist() == list(range(1, len(anna) + 1))
     assert (np.diff(anna["score"]) <= 0).all()
+
+
+def test_a_run_whose_data_changed_is_refused(run, command, tmp_path):
+    shutil.copytree(run, tmp_path / "run")
+    recipe = tmp_path / "run/recipe.yaml"
+    recipe.write_text(recipe.read_text().replace("seed: 3", "seed: 4"))
+    assert "the data is no longer what it was in this run" in command("recommend", tmp_path / "run").error
 
 
 def test_mistakes_are_told(run, command, tmp_path):

@@ -332,7 +332,8 @@ def test_fields_that_differ_in_type_are_refused():
 
 
 @pytest.mark.parametrize(
-    "ratios", [(0.8, 0.1, 0.2), (0.0, 0.5, 0.5), (1.2, -0.1, -0.1), (float("nan"), 0.5, 0.5), (0.8, 0.1, 0.1 + 1e-6)]
+    "ratios",
+    [(0.8, 0.1, 0.2), (0.0, 0.5, 0.5), (1.2, -0.1, -0.1), (float("nan"), 0.5, 0.5), (0.8, 0.1, 0.1 + 1e-6), (0.8, 0.2)],
 )
 @pytest.mark.parametrize("split", [split_by_ratio, split_by_time])
 def test_ratios_that_are_no_shares_are_refused(split, ratios):

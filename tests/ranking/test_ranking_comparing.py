@@ -11,7 +11,7 @@ from scipy import stats
 
 import recval
 from recval.errors import ConfigError, DataError
-from recval.ranking import Evaluation, holm, paired_test
+from recval.ranking import Evaluation, Predictions, evaluate_predictions, holm, paired_test
 from recval.ranking.comparing import compare
 from recval.ranking.rank_tests import critical_difference, friedman
 from recval.ranking.significance import detectable_difference
@@ -254,6 +254,18 @@ def test_results_and_evaluations_are_systems():
         compare({"a": evaluations["a"], "b": table(b)})
 
 
+def test_evaluated_predictions_are_a_system_of_the_users_own_ids():
+    frame = pd.DataFrame({"user": ["y", "x", "z"], "item": 1, "rating": 3.0, "prediction": [2.0, 5.0, 3.0]})
+    ours = evaluate_predictions(Predictions.from_frame(frame), ["mae"])
+    theirs = pd.DataFrame({"user": ["x", "y", "z"], "mae": [1.0, 1.0, 1.0]})
+    found = compare({"ours": ours, "theirs": theirs})
+    assert found.means.set_index("system")["mean"].to_dict() == {"ours": 1.0, "theirs": 1.0}
+    assert found.systems["users"].tolist() == [3, 3]
+    with pytest.raises(DataError, match="the users of codes are codes"):
+        codes = Evaluation(pd.DataFrame({"mae": [1.0] * 3}, index=pd.RangeIndex(3, name="user")), {})
+        compare({"ours": ours, "codes": codes})
+
+
 def test_two_users_suffice_and_one_does_not():
     found = compare({"a": table([0.1, 0.2]), "b": table([0.3, 0.2])})
     assert found.tests["users"].tolist() == [2]
@@ -269,6 +281,8 @@ def test_two_users_suffice_and_one_does_not():
         ({"a": table([1, 2.0]), "b": table([1, 2.0])}, {"metrics": ["ndgc@10"]}, ConfigError, "did you mean 'ndcg@10'"),
         ({"a": table([1, 2.0]), "b": table([1, 2.0])}, {"baseline": "c"}, ConfigError, "unknown baseline 'c'"),
         ({"a": table([1, 2.0]), "b": table([1, 2.0])}, {"level": 1.0}, ConfigError, "between 0 and 1, got 1"),
+        ({"a": table([1, 2.0]), "b": table([1, 2.0])}, {"metrics": []}, ConfigError, "no metric is named"),
+        ({"a": table([1, 2.0]), "b": table([1, 2.0])}, {"resamples": 0}, ConfigError, "at least 1, got 0"),
         ({"a": table([1, 2.0]), "b": table([1, np.inf])}, {}, DataError, "ndcg@10: a value is infinite"),
         ({"a": table([1, 2.0]), "b": table([1, np.nan])}, {}, DataError, "defined in all systems for 1 users"),
     ],

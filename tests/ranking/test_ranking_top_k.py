@@ -131,6 +131,11 @@ def test_scores_of_a_wrong_shape_or_type_are_refused(interactions, scores):
         top_k(lambda users: scores, [0, 1], ItemSets.of(interactions([], 2, 3)), 1)
 
 
+def test_scores_that_are_no_tensor_are_refused(interactions):
+    with pytest.raises(ModelError, match=r"tensor of the shape \(users, items\) = \(2, 3\), got .*ndarray"):
+        top_k(lambda users: np.zeros((2, 3)), [0, 1], ItemSets.of(interactions([], 2, 3)), 1)
+
+
 @pytest.mark.parametrize("users", [[2], [-1, 0]])
 def test_unknown_users_are_refused(interactions, users):
     with pytest.raises(DataError, match="codes from 0 to 1"):

@@ -121,6 +121,13 @@ def test_refit_needs_a_name_and_no_valuator():
         recval.fit(SPLIT, "BPR", recval.DVR(), training=refit)
 
 
+def test_refit_needs_a_validation_part_to_count_epochs_by():
+    refit = TRAINING.model_copy(update={"refit": True})
+    with pytest.raises(DataError, match="nothing is held out to validate on"):
+        recval.fit(SPLIT.with_validation(), "BPR", training=refit)
+    assert recval.fit(SPLIT.with_validation(), "Pop", training=refit).progress.epoch == 0
+
+
 def test_new_users_are_served_by_what_they_did():
     result = recval.fit(SPLIT, "EASE", parameters={"reg_weight": 10.0}, training=TRAINING, metrics=["ndcg@5"])
     mine = SPLIT.train.take(SPLIT.train.user == 7).to_frame().assign(user="someone new")

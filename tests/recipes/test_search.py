@@ -300,6 +300,7 @@ def searched(key, **candidates):
         ({"space": {}}, "space: there is nothing to search"),
         (searched("learning_rat", low=0.1, high=1.0), "'learning_rat', did you mean 'learning_rate'"),
         (searched("monitor", choices=["ndcg@5", "mrr@5"]), "unknown setting of training to search 'monitor'"),
+        (searched("refit", choices=[True, False]), "unknown setting of training to search 'refit'"),
         (searched("batch_size", low=0, high=4), "training.batch_size: .*batch_size.*Got 0"),
         (searched("batch_size", low=4, high=4), "low must be below high, got 4 and 4"),
         (searched("batch_size", choices=[8, 16, 8]), "no choice may stand twice"),

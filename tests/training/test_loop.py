@@ -17,8 +17,8 @@ SPLIT, _ = planted()
 SETTINGS = Training(epochs=6, batch_size=256, learning_rate=0.01, monitor="ndcg@5", patience=6)
 
 
-def loop(callbacks=(), model="BPR", seed=3, settings=SETTINGS, split=SPLIT):
-    backbone = build(model, split.train, {"embedding_size": 8}, seed=seed)
+def loop(callbacks=(), model="BPR", seed=3, settings=SETTINGS, split=SPLIT, width=8):
+    backbone = build(model, split.train, {"embedding_size": width}, seed=seed)
     return Loop(backbone, split, settings, callbacks=callbacks, seed=seed)
 
 
@@ -224,6 +224,13 @@ def test_without_a_validation_part_the_last_epoch_is_kept_and_resumed_training_i
 def test_the_checkpoint_of_another_training_is_refused(tmp_path):
     checkpoint = tmp_path / "checkpoint.safetensors"
     loop(seed=1).fit(checkpoint)
-    for other in (loop(seed=2), loop([Uniform()], seed=1), loop(seed=1, split=planted(seed=5)[0])):
+    others = (
+        loop(seed=2),
+        loop([Uniform()], seed=1),
+        loop(seed=1, split=planted(seed=5)[0]),
+        loop(seed=1, width=4),
+        loop(seed=1, model="recbole:LightGCN"),
+    )
+    for other in others:
         with pytest.raises(RunError, match="the checkpoint of another training"):
             other.fit(checkpoint)

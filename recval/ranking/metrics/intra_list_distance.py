@@ -15,7 +15,7 @@ def intra_list_distance(lists: RankedLists, vectors: str) -> PerUser:
     .. math:: 1 - \frac{2}{n (n - 1)} \sum_{i < j} \cos(v_i, v_j)
 
     In [0, 1] over categories, where :math:`v_i` has a 1 for each category of item i, and in [0, 2] over other vectors:
-    an item field of lists of numbers, or vectors given to the `Evaluator` by name. Items without a category, or with
+    an item field of lists of floats, or vectors given to the `Evaluator` by name. Items without a category, or with
     a vector of zeros, are left out; NaN where fewer than two items are left.
 
     Source: Ziegler et al., "Improving recommendation lists through topic diversification", WWW 2005 (whose

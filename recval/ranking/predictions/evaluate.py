@@ -34,4 +34,5 @@ def evaluate_predictions(predictions: Predictions, metrics: Sequence[str]) -> Ev
     with_rows = np.unique(predictions.user)
     per_user = {name: metric.per_user(predictions)[with_rows] for name, metric in found.items() if not metric.overall}
     frame = pd.DataFrame(per_user, index=pd.Index(predictions.user_ids[with_rows], name="user"))
-    return Evaluation(frame, {name: metric.of_all(predictions) for name, metric in found.items()})
+    means = {name: metric.of_all(predictions) for name, metric in found.items()}
+    return Evaluation(frame, means, coded=False)

@@ -16,8 +16,8 @@ from recval.training import Training
 
 Number = Annotated[int | float, Field(allow_inf_nan=False)]
 
-_SAME_FOR_ALL = {"monitor", "device"}
-"""Settings of training without which trials could not be compared."""
+_NOT_SEARCHED = {"monitor", "device", "refit"}
+"""Settings of training without which trials could not be compared, or which no validation metric depends on."""
 
 
 class Choices(Declaration):
@@ -151,7 +151,7 @@ class Search(DataRecipe):
     def _fits(cls, space: Space, info: ValidationInfo) -> Space:
         if not space.candidates:
             raise ValueError("there is nothing to search; name a parameter under space.model or space.training")
-        allowed = set(Training.model_fields) - _SAME_FOR_ALL
+        allowed = set(Training.model_fields) - _NOT_SEARCHED
         for key in space.training:
             if key not in allowed:
                 raise ValueError(unknown("setting of training to search", key, allowed))
