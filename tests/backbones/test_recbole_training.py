@@ -24,15 +24,16 @@ def trained(name, epochs, checkpoint=None, callbacks=()):
     data = split()
     backbone = build_small(name, data.train)
     settings = Training(epochs=epochs, batch_size=8, patience=100)
-    Loop(backbone, data, settings, seed=4, callbacks=callbacks).fit(checkpoint)
-    return backbone.state_dict()
+    progress = Loop(backbone, data, settings, seed=4, callbacks=callbacks).fit(checkpoint)
+    return backbone.state_dict(), progress
 
 
 @pytest.mark.parametrize("name", in_the_fast_lane(TRAINED, FEW))
 def test_interrupted_and_resumed_equals_uninterrupted(name, tmp_path):
-    whole = trained(name, 4)
+    whole, course = trained(name, 4)
     trained(name, 2, tmp_path / "checkpoint")
-    resumed = trained(name, 4, tmp_path / "checkpoint")
+    resumed, resumed_course = trained(name, 4, tmp_path / "checkpoint")
+    assert resumed_course == course
     assert list(resumed) == list(whole)
     assert all(torch.equal(resumed[key], whole[key]) for key in whole)
 

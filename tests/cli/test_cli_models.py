@@ -55,7 +55,7 @@ def test_show_gives_the_card_and_the_defaults(command):
 def test_show_of_a_recommender_without_card_gives_the_defaults(command):
     assert "DMF" not in model_cards()
     defaults = default_parameters("DMF")
-    assert command("models", "show", "DMF", "--json").json == {"name": "ItemKNN", "defaults": defaults}
+    assert command("models", "show", "DMF", "--json").json == {"name": "DMF", "defaults": defaults}
     shown = command("models", "show", "DMF").out
     assert "no card" in shown
     assert all(name in shown for name in defaults)

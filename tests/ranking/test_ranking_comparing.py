@@ -261,8 +261,8 @@ def test_evaluated_predictions_are_a_system_of_the_users_own_ids():
     found = compare({"ours": ours, "theirs": theirs})
     assert found.means.set_index("system")["mean"].to_dict() == {"ours": 1.0, "theirs": 1.0}
     assert found.systems["users"].tolist() == [3, 3]
+    codes = Evaluation(pd.DataFrame({"mae": [1.0] * 3}, index=pd.RangeIndex(3, name="user")), {})
     with pytest.raises(DataError, match="the users of codes are codes"):
-        codes = Evaluation(pd.DataFrame({"mae": [1.0] * 3}, index=pd.RangeIndex(3, name="user")), {})
         compare({"ours": ours, "codes": codes})
 
 

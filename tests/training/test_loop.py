@@ -229,7 +229,7 @@ def test_the_checkpoint_of_another_training_is_refused(tmp_path):
         loop([Uniform()], seed=1),
         loop(seed=1, split=planted(seed=5)[0]),
         loop(seed=1, width=4),
-        loop(seed=1, model="recbole:LightGCN"),
+        loop(seed=1, model="NGCF"),
     )
     for other in others:
         with pytest.raises(RunError, match="the checkpoint of another training"):

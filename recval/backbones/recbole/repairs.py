@@ -126,6 +126,7 @@ def complete(model: Any, train: Interactions) -> None:
     """Add what the constructors of some models leave out.
 
     - Pop counts in its `calculate_loss`, where an item that occurs twice in a batch counts once.
+    - NCL keeps its clusters, which are older than the parameters between two clusterings, outside of its state.
     - RippleNet has no memory for a user without interactions; padding is what it has for one without triples.
     """
     name = type(model).__name__
@@ -133,10 +134,21 @@ def complete(model: Any, train: Interactions) -> None:
         counts = torch.from_numpy(np.concatenate([[0], train.item_counts()]))
         model.item_cnt = counts.unsqueeze(1).to(model.device)
         model.max_cnt = model.item_cnt.amax(0)
+    if any(base.__name__ == "NCL" for base in type(model).__mro__):
+        for side in ("user", "item"):
+            table = getattr(model, f"{side}_embedding").weight.detach()
+            _keep(model, f"{side}_centroids", table.new_zeros(min(model.k, len(table)), table.shape[1]))
+            _keep(model, f"{side}_2cluster", torch.zeros(len(table), dtype=torch.int64, device=table.device))
     if name == "RippleNet":
         padding = torch.zeros(model.n_memory, dtype=torch.int64, device=model.device)
         for user in np.flatnonzero(train.user_counts() == 0) + 1:
             model.ripple_set[user] = [(padding, padding, padding)] * model.n_hop
+
+
+def _keep(model: Any, name: str, value: torch.Tensor) -> None:
+    """Make an attribute of a model part of its state."""
+    delattr(model, name)
+    model.register_buffer(name, value)
 
 
 @contextmanager

@@ -37,7 +37,7 @@ def loss_of_epoch(model: Any, settings: Settings, epoch: int) -> Loss:
 
 
 def _ncl(model: Any, settings: Settings, epoch: int) -> Loss:
-    if epoch % settings["m_step"] == 0 or model.user_centroids is None:
+    if epoch % settings["m_step"] == 0:
         model.user_centroids, model.user_2cluster = _clusters(model.user_embedding.weight, model.k)
         model.item_centroids, model.item_2cluster = _clusters(model.item_embedding.weight, model.k)
     return model.calculate_loss
