@@ -15,10 +15,8 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
 from statistics import median
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -27,6 +25,7 @@ import torch
 from harness import Comparison, main
 from torch import Tensor, nn
 
+from recval.backbones.recbole import repairs
 from recval.data import Interactions, Vocabulary
 from recval.ranking import Evaluator, ItemSets
 from recval.ranking.top_k import BUDGET_BYTES
@@ -60,9 +59,9 @@ class RecBole:
     """RecBole's loaders and trainer for ml-100k, mended for today's libraries in its own modules only."""
 
     def __init__(self, folder: str) -> None:
+        repairs.apply()
         from recbole.data import create_dataset, data_preparation
 
-        _mend()
         self._folder = folder
         config = self._config(BATCH_SIZES[0])
         dataset = create_dataset(config)
@@ -90,18 +89,6 @@ class RecBole:
         trainer.eval_collector.data_collect(train)
         loader = type(test)(config, test.dataset, test._sampler)
         return lambda: dict(trainer.evaluate(loader, load_best_model=False))
-
-
-def _mend() -> None:
-    """Rebind what RecBole needs of older libraries, and keep it from reading `sys.argv` and writing logs."""
-    old = ModuleType("numpy")
-    vars(old).update(vars(np), float=float, bool=bool, int=int, object=object)
-    for name in ("evaluator.metrics", "data.interaction", "data.dataset.dataset"):
-        vars(import_module(f"recbole.{name}"))["np"] = old
-    config = import_module("recbole.config.configurator").Config
-    config.compatibility_settings = lambda self: None
-    config._load_cmd_line = lambda self: {}
-    vars(import_module("recbole.trainer.trainer"))["get_tensorboard"] = lambda logger: None
 
 
 def _as_interactions(data: Any) -> Interactions:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -55,6 +57,7 @@ class Backbone(torch.nn.Module, ABC):
         reads_history: True where scores follow from what a user did last (sequential models), so that later
             interactions change them without any training; see `fold_in`.
         rows: the rows of the training table that are samples, shape [R], int64; None for all.
+        origin: the name and the parameters that it was built with; empty where it was not built by name.
     """
 
     n_users: int
@@ -63,6 +66,7 @@ class Backbone(torch.nn.Module, ABC):
     has_sample_losses: bool = True
     reads_history: bool = False
     rows: Tensor | None = None
+    origin: Mapping[str, Any] = MappingProxyType({})
 
     @abstractmethod
     def loss_per_sample(self, batch: Batch) -> Tensor:

@@ -81,15 +81,23 @@ def build(
         DataError: there is no interaction to train on.
         ModelError: there is no such model, or it cannot be built.
     """
+    backbone = _built(name, train, parameters or {}, torch.device(device), seed)
+    backbone.origin = {"model": name, "parameters": complete(name, parameters or {})}
+    return backbone
+
+
+def _built(
+    name: str, train: Interactions, parameters: Mapping[str, object], device: torch.device, seed: int
+) -> Backbone:
     if not _is_registered(name) or _is_recbole_class(MODELS[name]):
         return recbole.build(_recbole_source(name), train, parameters, device=device, seed=seed)
     if len(train) == 0:
         raise DataError(f"{name} needs interactions to train on, got none")
-    chosen = _validated(name, parameters or {})
+    chosen = _validated(name, parameters)
     with rng.isolated(seed, "init"):
         module = MODELS[name](train, **dict(chosen))
     backbone = module if isinstance(module, Backbone) else ModuleBackbone(module, train)
-    return backbone.to(torch.device(device))
+    return backbone.to(device)
 
 
 def _is_registered(name: str) -> bool:

@@ -103,8 +103,10 @@ class Evaluator:
         self._context = Context(truth.users, truth.items, self._truth, seen, train, item_vectors or {})
         for metric, _ in self._metrics.values():
             metric.check(self._context)
-        if candidates is not None and self._whole:
-            raise ConfigError(f"{self._whole[0]!r} is of the whole ranking; leave out candidates=")
+        unsampled = [name for name, (metric, _) in self._metrics.items() if metric.overall]
+        if candidates is not None and (self._whole or unsampled):
+            name = [*self._whole, *unsampled][0]
+            raise ConfigError(f"{name!r} looks at all items, of which a sample says nothing; leave out candidates=")
         self._sampled = None if candidates is None else Sampled(self._truth, seen, self.users, candidates, rng)
 
     def __call__(self, score: Scorer) -> Evaluation:

@@ -63,14 +63,16 @@ def summarise(
         "validation": {method: _spread(validation.loc[method]) for method in methods},
         "references": {trial.model.name: _means(run, trial) for trial in references},
         "comparisons": {
-            metric: comparisons(per_user, methods, metric) for metric in metrics if _is_of_users(per_user, metric)
+            metric: comparisons(per_user, methods, metric)
+            for metric in metrics
+            if metric in per_user and len(_by_method(per_user, metric)) > 1
         },
     }
 
 
-def _is_of_users(per_user: pd.DataFrame, metric: str) -> bool:
-    """Return whether a metric has values of users, and is defined for two of them at least."""
-    return metric in per_user and per_user.dropna(subset=metric)["user"].nunique() > 1
+def _by_method(per_user: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Return each user's mean over seeds, a column a method; users for whom one is not defined are left out."""
+    return per_user.groupby(["user", "method"])[metric].mean().unstack("method").dropna()
 
 
 def _trial_table(run: Run, trials: Iterable[MethodTrial], kind: str) -> pd.DataFrame:
@@ -100,7 +102,7 @@ def comparisons(per_user: pd.DataFrame, methods: list[str], metric: str) -> dict
 
     Users for whom the metric is not defined are left out.
     """
-    wide = per_user.groupby(["user", "method"])[metric].mean().unstack("method").dropna()
+    wide = _by_method(per_user, metric)
     baseline = wide[methods[0]].to_numpy()
     tests = {method: paired_test(wide[method].to_numpy(), baseline, rng=0) for method in methods[1:]}
     adjusted = holm(np.array([test.t_p_value for test in tests.values()]))

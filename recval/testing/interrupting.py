@@ -17,7 +17,7 @@ class InterruptedAfter(Callback):
     """
 
     def __init__(self, epochs: int | None) -> None:
-        self.epochs = epochs
+        self._epochs = epochs
 
     def before_epoch(self, epoch: int) -> None:
         """Stop.
@@ -25,5 +25,5 @@ class InterruptedAfter(Callback):
         Raises:
             Interrupted: it is time.
         """
-        if epoch == self.epochs:
+        if epoch == self._epochs:
             raise Interrupted

@@ -10,13 +10,18 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from recval.backbones import Batch
+from recval.declarations import Declaration
 
 if TYPE_CHECKING:
     from recval.training.loop import Loop
 
 
 class Callback:
-    """Hooks into the training loop, in the order in which they are called."""
+    """Hooks into the training loop, in the order in which they are called.
+
+    Settings, which are public attributes that are numbers, text, declarations or other callbacks, tell a callback from
+    others of its type: a checkpoint is continued with the same settings only.
+    """
 
     def before_fit(self, loop: Loop) -> None:
         """Called once, with the loop that will train; `loop.backbone`, `loop.split` and `loop.seed` are set."""
@@ -52,3 +57,18 @@ class Callback:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore what `state_dict` returned; called after `before_fit`."""
+
+
+def described(callback: Callback) -> dict[str, Any]:
+    """Return the type and the settings of a callback."""
+    found: dict[str, Any] = {"type": type(callback).__name__}
+    for name, value in vars(callback).items():
+        if name.startswith("_"):
+            continue
+        if isinstance(value, Declaration):
+            found[name] = value.model_dump(mode="json")
+        elif isinstance(value, Callback):
+            found[name] = described(value)
+        elif isinstance(value, str | int | float):
+            found[name] = value
+    return found

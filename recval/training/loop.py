@@ -6,6 +6,7 @@ was interrupted and resumed ends with the same parameters as training that was n
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -22,7 +23,7 @@ from recval.errors import ModelError, RunError
 from recval.ranking import Evaluator, ItemSets, parse
 from recval.rng import isolated, torch_generator
 from recval.store.state import load_optimizer_state, optimizer_state, read_state, write_state
-from recval.training.callback import Callback
+from recval.training.callback import Callback, described
 from recval.training.sampling import TripletSampler
 from recval.training.settings import Training
 
@@ -77,6 +78,7 @@ class Loop:
         self.split = split
         self.settings = settings
         self.callbacks = tuple(callbacks)
+        self._described = [described(callback) for callback in callbacks]
         self.seed = seed
         self.progress = Progress()
         self.sampler = TripletSampler(split.train, settings.device)
@@ -204,13 +206,15 @@ class Loop:
     @cached_property
     def _identity(self) -> dict[str, Any]:
         """What tells this training from another: its checkpoint is of no use to that one."""
-        return {
+        identity = {
             "seed": self.seed,
+            "origin": dict(self.backbone.origin),
             "model": {name: list(tensor.shape) for name, tensor in self.backbone.state_dict().items()},
             "settings": self.settings.model_dump(exclude={"epochs", "patience", "device"}),
             "data": self.split.fingerprint(),
-            "callbacks": [type(callback).__name__ for callback in self.callbacks],
+            "callbacks": self._described,
         }
+        return json.loads(json.dumps(identity, default=str))
 
     def _save(self, path: Path) -> None:
         progress: dict[str, Any] = dict(vars(self.progress))

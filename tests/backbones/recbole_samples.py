@@ -51,7 +51,7 @@ _SIZES = {
 _OWN = {
     "ConvNCF": {"embedding_size": 64, "cnn_channels": [1, 2, 2, 2, 2]},
     "NCEPLRec": {"rank": 4},
-    "NCL": {"num_clusters": 2, "m_step": 3, "warm_up_step": 0},
+    "NCL": {"num_clusters": 2, "m_step": 3, "warm_up_step": 0, "proto_reg": 0.1},
     "NNCF": {"num_conv_kernel": 2, "mlp_hidden_size": [4]},
     "S3Rec": {"item_attribute": "genres"},
     **{name: {"reranker_CAN_NUM": 5} for name in ("GRU4RecCPR", "SASRecCPR")},

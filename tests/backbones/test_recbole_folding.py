@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
-from recbole_samples import build_small, described, interactions, losses_of, samples_of, triplets
+from recbole_samples import build_small, described, interactions, losses_of, samples_of, small, triplets
 
 from recval.backbones.recbole import build
 from recval.data import Interactions, Vocabulary
@@ -140,7 +140,7 @@ def test_s3rec_is_pretrained_and_then_trained_on_the_next_item():
 
 def test_ncl_warms_up_without_its_prototypes():
     data = described()
-    backbone = build_small("NCL", data)
+    backbone = build("NCL", data, small("NCL") | {"warm_up_step": 20})
     batch = triplets(data)
     parts = []
     for epoch in (0, 20):

@@ -1,4 +1,4 @@
-"""LightGCN on Gowalla takes the course that was recorded: the losses of two epochs, and the validation metric after them.
+"""LightGCN on Gowalla takes the recorded course: the losses of two epochs, and the validation metric after them.
 
 The whole training is `recval run gowalla-lightgcn training.device=cuda`.
 """

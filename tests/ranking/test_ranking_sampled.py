@@ -72,7 +72,8 @@ def test_ranking_all_items_does_not_warn(small_world):
 
 def test_what_cannot_be_sampled_is_refused(small_world):
     seen = ItemSets.of(small_world.train)
-    with pytest.raises(ConfigError, match="'auc' is of the whole ranking; leave out candidates="):
-        Evaluator(small_world.truth, seen, ["hit@5", "auc"], candidates=5)
+    for name in ("auc", "item-coverage@5", "gini@5"):
+        with pytest.raises(ConfigError, match=f"'{name}' looks at all items, of which a sample says nothing"):
+            Evaluator(small_world.truth, seen, ["hit@5", name], candidates=5)
     with pytest.raises(ConfigError, match="candidates must be at least 1, got 0"):
         Evaluator(small_world.truth, seen, ["hit@5"], candidates=0)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from recval.backbones.recbole import build
+from recval.backbones import build
 from recval.declarations import validate
 from recval.errors import ConfigError, ModelError, RunError
 from recval.testing import planted
@@ -17,8 +17,8 @@ SPLIT, _ = planted()
 SETTINGS = Training(epochs=6, batch_size=256, learning_rate=0.01, monitor="ndcg@5", patience=6)
 
 
-def loop(callbacks=(), model="BPR", seed=3, settings=SETTINGS, split=SPLIT, width=8):
-    backbone = build(model, split.train, {"embedding_size": width}, seed=seed)
+def loop(callbacks=(), model="BPR", seed=3, settings=SETTINGS, split=SPLIT, width=8, **more):
+    backbone = build(model, split.train, {"embedding_size": width, **more}, seed=seed)
     return Loop(backbone, split, settings, callbacks=callbacks, seed=seed)
 
 
@@ -38,14 +38,14 @@ class Interrupt(Callback):
     """Stops training in the middle of an epoch, as a killed process would."""
 
     def __init__(self, epoch):
-        self.epoch, self.steps = epoch, 0
+        self._epoch, self._steps = epoch, 0
 
     def before_epoch(self, epoch):
-        self.steps = 0 if epoch == self.epoch else -(10**9)
+        self._steps = 0 if epoch == self._epoch else -(10**9)
 
     def after_step(self):
-        self.steps += 1
-        if self.steps == 2:
+        self._steps += 1
+        if self._steps == 2:
             raise Interrupted
 
 
@@ -234,3 +234,15 @@ def test_the_checkpoint_of_another_training_is_refused(tmp_path):
     for other in others:
         with pytest.raises(RunError, match="the checkpoint of another training"):
             other.fit(checkpoint)
+
+
+def test_the_checkpoint_of_the_same_model_or_callback_with_other_settings_is_refused(tmp_path):
+    loop(seed=1, reg_weight=0.4, model="LightGCN").fit(tmp_path / "light.safetensors")
+    with pytest.raises(RunError, match="the checkpoint of another training"):
+        loop(seed=1, reg_weight=0.5, model="LightGCN").fit(tmp_path / "light.safetensors")
+    loop([TruncatedLoss(0.1)], seed=1).fit(tmp_path / "truncated.safetensors")
+    with pytest.raises(RunError, match="the checkpoint of another training"):
+        loop([TruncatedLoss(0.2)], seed=1).fit(tmp_path / "truncated.safetensors")
+    loop([Shuffled(DVR(reward="bpr"))], seed=1).fit(tmp_path / "shuffled.safetensors")
+    with pytest.raises(RunError, match="the checkpoint of another training"):
+        loop([Shuffled(DVR(reward="ndcg@5"))], seed=1).fit(tmp_path / "shuffled.safetensors")
