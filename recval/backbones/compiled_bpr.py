@@ -23,11 +23,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import softplus
 
 from recval.backbones.base import Batch, SelfTraining, Weigh
 from recval.backbones.bpr_kernels import add_gradients, losses_and_slopes, move
+from recval.backbones.matrix_factorisation import MatrixFactorisation
 from recval.backbones.registry import model
 from recval.data import Interactions
 from recval.errors import ModelError
@@ -39,7 +40,7 @@ Workspace = tuple[npt.NDArray[np.float32], npt.NDArray[np.int64], npt.NDArray[np
 
 
 @model("CompiledBPR")
-class CompiledBPR(SelfTraining):
+class CompiledBPR(MatrixFactorisation, SelfTraining):
     """A vector for each user and item; the score of a pair is their product.
 
     Args:
@@ -51,12 +52,7 @@ class CompiledBPR(SelfTraining):
     item_squares: Tensor
 
     def __init__(self, train: Interactions, *, embedding_size: Annotated[int, Field(ge=1)] = 64) -> None:
-        super().__init__()
-        self.n_users, self.n_items = len(train.users), len(train.items)
-        self.user_embedding = nn.Embedding(self.n_users, embedding_size)
-        self.item_embedding = nn.Embedding(self.n_items, embedding_size)
-        nn.init.normal_(self.user_embedding.weight, std=_INITIAL_DEVIATION)
-        nn.init.normal_(self.item_embedding.weight, std=_INITIAL_DEVIATION)
+        super().__init__(train, embedding_size, _INITIAL_DEVIATION)
         self.register_buffer("user_squares", torch.zeros(self.n_users))
         self.register_buffer("item_squares", torch.zeros(self.n_items))
         self._workspaces: tuple[Workspace, Workspace] | None = None
@@ -65,19 +61,6 @@ class CompiledBPR(SelfTraining):
         """Return -log sigmoid(score of the item - score of the negative), shape [B]."""
         user, item = self.user_embedding(batch.user), self.item_embedding(batch.item)
         return softplus((user * (self.item_embedding(batch.negative) - item)).sum(1))
-
-    @torch.no_grad()
-    def score(self, users: Tensor) -> Tensor:
-        """Return the products of the vectors, shape [U, n_items]."""
-        return self.user_embedding(users) @ self.item_embedding.weight.T
-
-    def user_embeddings(self, users: Tensor) -> Tensor:
-        """Return the users' vectors, shape [B, embedding_size]."""
-        return self.user_embedding(users)
-
-    def item_embeddings(self, items: Tensor) -> Tensor:
-        """Return the items' vectors, shape [B, embedding_size]."""
-        return self.item_embedding(items)
 
     def step(self, batch: Batch, weigh: Weigh, learning_rate: float, weight_decay: float) -> Tensor:
         """Take a step of row-wise Adagrad, and return the losses before it, shape [B].

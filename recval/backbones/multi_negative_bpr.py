@@ -18,10 +18,11 @@ from typing import Annotated
 import numpy as np
 import torch
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import softplus
 
-from recval.backbones.base import Backbone, Batch
+from recval.backbones.base import Batch
+from recval.backbones.matrix_factorisation import MatrixFactorisation
 from recval.backbones.registry import model
 from recval.data import Interactions
 
@@ -29,7 +30,7 @@ _INITIAL_DEVIATION = 0.01
 
 
 @model("MultiNegativeBPR")
-class MultiNegativeBPR(Backbone):
+class MultiNegativeBPR(MatrixFactorisation):
     """A vector for each user and item; the score of a pair is their product.
 
     Args:
@@ -50,13 +51,8 @@ class MultiNegativeBPR(Backbone):
         negatives: Annotated[int, Field(ge=1)] = 300,
         reg_weight: Annotated[float, Field(ge=0)] = 1e-4,
     ) -> None:
-        super().__init__()
-        self.n_users, self.n_items = len(train.users), len(train.items)
+        super().__init__(train, embedding_size, _INITIAL_DEVIATION)
         self.negatives, self.reg_weight = negatives, reg_weight
-        self.user_embedding = nn.Embedding(self.n_users, embedding_size)
-        self.item_embedding = nn.Embedding(self.n_items, embedding_size)
-        nn.init.normal_(self.user_embedding.weight, std=_INITIAL_DEVIATION)
-        nn.init.normal_(self.item_embedding.weight, std=_INITIAL_DEVIATION)
         by_item = np.argsort(train.item, kind="stable")
         starts = np.concatenate([[0], np.cumsum(train.item_counts())])
         self.register_buffer("starts", torch.from_numpy(starts), persistent=False)
@@ -78,19 +74,6 @@ class MultiNegativeBPR(Backbone):
         ranking = (losses * counts).sum(1) / counts.sum(1).clamp(min=1)
         norms = user.square().sum(1) + item.square().sum(1) + negative.square().sum(1).mean()
         return ranking + self.reg_weight / 2 * norms
-
-    @torch.no_grad()
-    def score(self, users: Tensor) -> Tensor:
-        """Return the products of the vectors, shape [U, n_items]."""
-        return self.user_embedding(users) @ self.item_embedding.weight.T
-
-    def user_embeddings(self, users: Tensor) -> Tensor:
-        """Return the users' vectors, shape [B, embedding_size]."""
-        return self.user_embedding(users)
-
-    def item_embeddings(self, items: Tensor) -> Tensor:
-        """Return the items' vectors, shape [B, embedding_size]."""
-        return self.item_embedding(items)
 
     def _known(self, users: Tensor, items: Tensor) -> tuple[Tensor, Tensor]:
         """Return the cells of the matrix of users by items in which the user knows the item: rows and columns."""

@@ -26,10 +26,11 @@ import numpy as np
 import torch
 from pydantic import Field
 from scipy import sparse
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import softplus
 
-from recval.backbones.base import Backbone, Batch
+from recval.backbones.base import Batch
+from recval.backbones.matrix_factorisation import MatrixFactorisation
 from recval.backbones.registry import model
 from recval.data import Interactions
 
@@ -40,7 +41,7 @@ Weight = Annotated[float, Field(ge=0)]
 
 
 @model("UltraGCN")
-class UltraGCN(Backbone):
+class UltraGCN(MatrixFactorisation):
     """UltraGCN on the training interactions; repeated ones count once.
 
     Args:
@@ -80,15 +81,10 @@ class UltraGCN(Backbone):
         reg_weight: Weight = 1e-4,
         initial_weight: Annotated[float, Field(gt=0)] = 1e-3,
     ) -> None:
-        super().__init__()
-        self.n_users, self.n_items = len(train.users), len(train.items)
+        super().__init__(train, embedding_size, initial_weight)
         self.w1, self.w2, self.w3, self.w4 = w1, w2, w3, w4
         self.negative_num, self.negative_weight = negative_num, negative_weight
         self.gamma, self.reg_weight = gamma, reg_weight
-        self.user_embedding = nn.Embedding(self.n_users, embedding_size)
-        self.item_embedding = nn.Embedding(self.n_items, embedding_size)
-        nn.init.normal_(self.user_embedding.weight, std=initial_weight)
-        nn.init.normal_(self.item_embedding.weight, std=initial_weight)
         self._add_graph(train, ii_neighbor_num)
 
     def loss_per_sample(self, batch: Batch) -> Tensor:
@@ -104,19 +100,6 @@ class UltraGCN(Backbone):
         losses = losses + self.negative_weight * ((self.w3 + self.w4 * beta[:, 1:]) * softplus(negative)).mean(1)
         losses = losses + self.gamma * (self.omega[batch.item] * softplus(-near)).sum(1)
         return losses + self.reg_weight * sum(table.square().sum() for table in self.parameters()) / 2 / len(batch)
-
-    @torch.no_grad()
-    def score(self, users: Tensor) -> Tensor:
-        """Return the products of the vectors, shape [U, n_items]."""
-        return self.user_embedding(users) @ self.item_embedding.weight.T
-
-    def user_embeddings(self, users: Tensor) -> Tensor:
-        """Return the users' vectors, shape [B, embedding_size]."""
-        return self.user_embedding(users)
-
-    def item_embeddings(self, items: Tensor) -> Tensor:
-        """Return the items' vectors, shape [B, embedding_size]."""
-        return self.item_embedding(items)
 
     def _add_graph(self, train: Interactions, ii_neighbor_num: int) -> None:
         """Add beta_ui, which is a product of one factor for the user and one for the item, and the neighbours."""

@@ -152,14 +152,14 @@ class Interrupt(Callback):
     """Stops training in the second step of an epoch, as a killed process would."""
 
     def __init__(self, epoch):
-        self.epoch, self.steps = epoch, 0
+        self._epoch, self._steps = epoch, 0
 
     def before_epoch(self, epoch):
-        self.steps = 0 if epoch == self.epoch else -(10**9)
+        self._steps = 0 if epoch == self._epoch else -(10**9)
 
     def after_step(self):
-        self.steps += 1
-        if self.steps == 2:
+        self._steps += 1
+        if self._steps == 2:
             raise Interrupted
 
 
