@@ -18,7 +18,6 @@ MODELS: Registry[type[torch.nn.Module]] = Registry(
         "GFCF": "recval.backbones.gf_cf",
         "GraphConvolution": "recval.backbones.graph_convolution",
         "LightGCN": "recval.backbones.light_gcn",
-        "MultiNegativeBPR": "recval.backbones.multi_negative_bpr",
         "UltraGCN": "recval.backbones.ultra_gcn",
     },
 )
