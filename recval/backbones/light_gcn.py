@@ -66,9 +66,9 @@ class LightGCN(Backbone):
         nodes = torch.cat([batch.user, batch.item + self.n_users, batch.negative + self.n_users])
         nodes, place = nodes.unique(return_inverse=True)
         propagated, own = self.propagation.at(nodes, self.user_embedding.weight, self.item_embedding.weight)
-        user, item, negative = propagated[place].chunk(3)
+        user, item, negative = propagated.index_select(0, place).chunk(3)
         losses = softplus((user * (negative - item)).sum(1))
-        return losses + self.reg_weight * self._regulariser(own[place]) / len(batch)
+        return losses + self.reg_weight * self._regulariser(own.index_select(0, place)) / len(batch)
 
     @torch.no_grad()
     def score(self, users: Tensor) -> Tensor:

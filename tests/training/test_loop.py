@@ -246,3 +246,20 @@ def test_the_checkpoint_of_the_same_model_or_callback_with_other_settings_is_ref
     loop([Shuffled(DVR(reward="bpr"))], seed=1).fit(tmp_path / "shuffled.safetensors")
     with pytest.raises(RunError, match="the checkpoint of another training"):
         loop([Shuffled(DVR(reward="ndcg@5"))], seed=1).fit(tmp_path / "shuffled.safetensors")
+
+
+@pytest.mark.parametrize("model", ["BPR", "LightGCN", "recbole:LightGCN", "NeuMF", "UltraGCN", "GraphConvolution"])
+def test_the_same_seed_gives_the_same_bytes_with_one_thread_and_with_two(model):
+    before, found = torch.get_num_threads(), []
+    more = {} if model != "NeuMF" else {"mf_embedding_size": 8, "mlp_embedding_size": 8}
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            backbone = build(model, SPLIT.train, more or {"embedding_size": 64}, seed=3)
+            trained = Loop(backbone, SPLIT, SETTINGS, seed=3)
+            trained.fit()
+            found.append((parameters(trained), trained.progress))
+    finally:
+        torch.set_num_threads(before)
+    assert same(found[0][0], found[1][0])
+    assert found[0][1] == found[1][1]
