@@ -99,7 +99,16 @@ def class_of(source: Source) -> Any:
     Raises:
         ModelError: RecBole is not installed, or has no model of this name.
     """
-    return getattr(import_module(_located(source)[1]), source) if isinstance(source, str) else source
+    if not isinstance(source, str):
+        return source
+    import torch
+
+    # The sequential models come in one package, one of which (SINE) makes torch look for NaN in every gradient.
+    looks_for_nan = torch.is_anomaly_enabled()
+    try:
+        return getattr(import_module(_located(source)[1]), source)
+    finally:
+        torch.autograd.set_detect_anomaly(looks_for_nan)
 
 
 def default_parameters(source: Source) -> dict[str, object]:

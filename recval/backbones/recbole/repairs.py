@@ -153,22 +153,19 @@ def _keep(model: Any, name: str, value: torch.Tensor) -> None:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Drop what RecBole's modules warn of, log and print inside the block, and leave torch's debugging as it was.
+    """Drop what RecBole's modules warn of, log and print inside the block.
 
-    They use constructors that torch calls deprecated, advise on RecBole's own command line, print what they were
-    debugged with (FEARec), and make torch look for NaN in every gradient from then on (SINE); none of it is something
-    that a user of recval can act on.
+    They use constructors that torch calls deprecated, advise on RecBole's own command line, and print what they were
+    debugged with (FEARec); none of it is something that a user of recval can act on.
     """
     root = logging.getLogger()
     root.addFilter(_is_foreign)
-    looks_for_nan = torch.is_anomaly_enabled()
     try:
         with warnings.catch_warnings(), redirect_stdout(StringIO()):
             warnings.filterwarnings("ignore", module=r"recbole\.")
             yield
     finally:
         root.removeFilter(_is_foreign)
-        torch.autograd.set_detect_anomaly(looks_for_nan)
 
 
 def _is_foreign(record: logging.LogRecord) -> bool:
