@@ -16,6 +16,15 @@ from recval.backbones.recbole import build, catalogue, default_parameters, model
 from recval.errors import ConfigError, DataError, ModelError
 
 
+@pytest.fixture
+def debugging():
+    """Restores torch's search for NaN, which importing RecBole's sequential models turns on."""
+    before = torch.is_anomaly_enabled()
+    yield
+    torch.autograd.set_detect_anomaly(before)
+
+
+@pytest.mark.usefixtures("debugging")
 @pytest.mark.parametrize(("family", "package"), catalogue.FAMILIES.items())
 def test_the_models_are_those_that_recbole_exports(family, package):
     from recbole.model.abstract_recommender import AbstractRecommender
