@@ -1,8 +1,8 @@
 """LightGCN: vectors of users and items averaged over the layers of the user-item graph, trained as BPR is.
 
 Choose it for sparse data, where neighbours tell more than a user's own few interactions, and give it patience: it
-learns slowly at first. A step passes over the whole graph, so BPR is far quicker; `precision="bfloat16"` saves about a
-quarter of a step on a CPU, at rounded sums. The losses, gradients and state are those of RecBole's LightGCN.
+learns slowly at first. A step passes over the whole graph, so BPR is far quicker; `precision="bfloat16"` gathers half
+the bytes on a CPU, at rounded sums. The losses, gradients and state are those of RecBole's LightGCN.
 
 Reference:
     He et al. "LightGCN: Simplifying and Powering Graph Convolution Network for Recommendation." SIGIR 2020.

@@ -8,12 +8,13 @@ import sys
 import numpy as np
 import pytest
 import torch
+from interrupting import Interrupt, Interrupted
 
 from recval.backbones import Batch, build
 from recval.errors import ModelError
 from recval.ranking import Evaluator, ItemSets
 from recval.testing import planted
-from recval.training import Callback, Loop, Training
+from recval.training import Loop, Training
 from recval.valuation import DVR, TruncatedLoss, Uniform
 
 SPLIT, _ = planted()
@@ -142,25 +143,6 @@ def test_the_same_seed_gives_the_same_bits_with_one_thread_and_two(threads):
     other = loop([TruncatedLoss(0.3, 10)], seed=4)
     other.fit()
     assert not same(found[0], state(other.backbone))
-
-
-class Interrupted(Exception):
-    pass
-
-
-class Interrupt(Callback):
-    """Stops training in the second step of an epoch, as a killed process would."""
-
-    def __init__(self, epoch):
-        self._epoch, self._steps = epoch, 0
-
-    def before_epoch(self, epoch):
-        self._steps = 0 if epoch == self._epoch else -(10**9)
-
-    def after_step(self):
-        self._steps += 1
-        if self._steps == 2:
-            raise Interrupted
 
 
 @pytest.mark.parametrize(

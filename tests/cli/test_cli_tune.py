@@ -167,9 +167,14 @@ def test_tuned_gives_what_the_card_holds(monkeypatch, tmp_path):
 
 
 def test_the_tuned_training_of_every_card_is_training():
-    for card in model_cards().values():
-        for settings in card.training.values():
-            validate(settings, Training)
+    described = {
+        (name, dataset): validate(settings, Training)
+        for name, card in model_cards().items()
+        for dataset, settings in card.training.items()
+    }
+    assert {("BPR", "ml-100k"), ("CompiledBPR", "ml-100k"), ("LightGCN", "ml-100k"), ("NeuMF", "ml-100k")} <= set(
+        described
+    )
 
 
 def test_show_prints_tuned_training(command, monkeypatch, tmp_path):

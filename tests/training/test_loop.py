@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 import torch
+from interrupting import Interrupt, Interrupted
 
 from recval.backbones import build
 from recval.declarations import validate
@@ -28,25 +29,6 @@ def parameters(trained):
 
 def same(first, second):
     return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
-
-
-class Interrupted(Exception):
-    pass
-
-
-class Interrupt(Callback):
-    """Stops training in the middle of an epoch, as a killed process would."""
-
-    def __init__(self, epoch):
-        self._epoch, self._steps = epoch, 0
-
-    def before_epoch(self, epoch):
-        self._steps = 0 if epoch == self._epoch else -(10**9)
-
-    def after_step(self):
-        self._steps += 1
-        if self._steps == 2:
-            raise Interrupted
 
 
 class Recorder(Callback):
