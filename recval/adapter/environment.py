@@ -23,7 +23,7 @@ import torch
 from gymnasium import spaces
 
 from recval.adapter.observation import INPUTS, Input, Observer
-from recval.adapter.rewards import RankingReward
+from recval.adapter.rewards import RewardSpec, measured_reward
 from recval.backbones import Backbone, Batch
 from recval.data import Split
 from recval.errors import ConfigError
@@ -37,7 +37,8 @@ class MetricEnvironment(gymnasium.Env[np.ndarray, np.ndarray]):
     Args:
         backbone: what is trained; each episode starts from the parameters that it has now.
         split: what to train on, and whose validation part the reward is measured on.
-        metric: the ranking metric to move, with its cut-off.
+        metric: the reward to move: a ranking metric with its cut-off, a weighted sum of several, or a function; see
+            `recval.adapter.rewards`.
         training: batch size, learning rate, weight decay and device; the rest is not used.
         steps: training steps an episode.
         actions: "weights" or "selection".
@@ -56,7 +57,7 @@ class MetricEnvironment(gymnasium.Env[np.ndarray, np.ndarray]):
         self,
         backbone: Backbone,
         split: Split,
-        metric: str = "ndcg@10",
+        metric: RewardSpec = "ndcg@10",
         *,
         training: Training | None = None,
         steps: int = 100,
@@ -76,7 +77,7 @@ class MetricEnvironment(gymnasium.Env[np.ndarray, np.ndarray]):
         self._users, self._reward_every = users, reward_every
         self._initial = {name: tensor.clone() for name, tensor in backbone.state_dict().items()}
         self._sampler = TripletSampler(split.train, self.training.device)
-        self._observer = Observer(self.backbone, split.train, inputs, self.training.device)
+        self._observer = Observer(self.backbone, split.train, inputs, self.training.device, valid=split.valid)
         self._start(seed=0)
         shape = self._observation().shape
         largest = float(np.finfo(np.float32).max)
@@ -110,7 +111,7 @@ class MetricEnvironment(gymnasium.Env[np.ndarray, np.ndarray]):
         self._optimizer = torch.optim.Adam(
             self.backbone.parameters(), lr=self.training.learning_rate, weight_decay=self.training.weight_decay
         )
-        self._measure = RankingReward(
+        self._measure = measured_reward(
             self.metric, self.split, users=self._users, seed=seed, device=self.training.device
         )
         self._seed, self._done, self._epoch = seed, 0, -1

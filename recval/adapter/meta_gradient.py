@@ -6,7 +6,8 @@ reward M the response at equal weights is exactly
     dM(theta') / dw_m = -(eta / B) <grad M, grad l_m>.
 
 All B inner products are one directional derivative of the vector of losses. It is taken by differentiating the
-vector-Jacobian product, which is linear in its vector, once more: two backward passes, whatever B is.
+vector-Jacobian product, which is linear in its vector, once more, along the direction: two backward passes, whatever B
+is.
 
 Adam divides each parameter's gradient by a scale of its own. Its step is taken as gradient descent with that scale, as
 it will be in the coming step at equal weights, held fixed: how the weights change the scale itself is left out, and so
@@ -19,6 +20,8 @@ from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
+
+from recval.errors import ModelError
 
 StepSizes = Callable[[Sequence[Tensor]], list[Tensor | float]]
 """Gives the step size eta of each parameter, a number or a tensor of its shape, from the gradients of a step."""
@@ -43,13 +46,12 @@ def reward_gains(losses: Tensor, reward: Tensor, parameters: Sequence[Tensor], s
     ones = torch.ones_like(losses, requires_grad=True)
     products = torch.autograd.grad(losses, list(parameters), grad_outputs=ones, create_graph=True, allow_unused=True)
     sizes = step_sizes([part.detach() / len(losses) for part in _filled(products, parameters)])
-    total = losses.new_zeros(())
-    for product, part, size in zip(products, towards, sizes, strict=True):
-        if product is not None:
-            total = total + (product * (part * size)).sum()
-    if not total.requires_grad:
+    bent = [place for place, product in enumerate(products) if product is not None and product.requires_grad]
+    if not bent:
         return torch.zeros_like(losses)
-    return -torch.autograd.grad(total, ones, retain_graph=True)[0].detach() / len(losses)
+    directions = [towards[place] * sizes[place] for place in bent]
+    (found,) = torch.autograd.grad([products[place] for place in bent], ones, directions, retain_graph=True)
+    return -found.detach() / len(losses)
 
 
 def descent(learning_rate: float) -> StepSizes:
@@ -58,7 +60,16 @@ def descent(learning_rate: float) -> StepSizes:
 
 
 def preconditioned(optimizer: torch.optim.Adam) -> StepSizes:
-    """Return the step sizes of Adam's coming step: lr / (sqrt(v') + eps) with the second moment v' after that step."""
+    """Return the step sizes of Adam's coming step: lr / (sqrt(v') + eps) with the second moment v' after that step.
+
+    Raises:
+        ModelError: the optimiser is not Adam.
+    """
+    if "betas" not in optimizer.defaults or "eps" not in optimizer.defaults:
+        raise ModelError(
+            f"the size of the coming step is known for Adam only, found {type(optimizer).__name__}; train with Adam, "
+            "or choose a reward without a gradient and rollouts=1"
+        )
 
     def sizes(gradients: Sequence[Tensor]) -> list[Tensor | float]:
         found: list[Tensor | float] = []
@@ -67,10 +78,11 @@ def preconditioned(optimizer: torch.optim.Adam) -> StepSizes:
         for parameter, slope in zip(group["params"], gradients, strict=True):
             state = optimizer.state.get(parameter, {})
             step = float(state.get("step", 0)) + 1
-            square = (slope + group["weight_decay"] * parameter.detach()).square() * (1 - beta)
+            decay = group["weight_decay"]
+            square = (slope.add(parameter.detach(), alpha=decay) if decay else slope).square().mul_(1 - beta)
             if "exp_avg_sq" in state:
-                square = square + beta * state["exp_avg_sq"]
-            found.append(group["lr"] / ((square / (1 - beta**step)).sqrt() + group["eps"]))
+                square.add_(state["exp_avg_sq"], alpha=beta)
+            found.append(square.div_(1 - beta**step).sqrt_().add_(group["eps"]).reciprocal_().mul_(group["lr"]))
         return found
 
     return sizes

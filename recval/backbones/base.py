@@ -24,7 +24,8 @@ class Batch:
     """Training samples: each a triplet (user, positive item, negative item). All tensors have shape [B], int64.
 
     Attributes:
-        row: the position of the sample's interaction in the training table.
+        row: the position of the sample's interaction in the training table; -1 for one that is not in it, which models
+            that read histories take for later than all that the user did there.
         user: the user's code.
         item: the code of the item that the user interacted with.
         negative: the code of an item that the user did not interact with in training.
@@ -80,6 +81,10 @@ class Backbone(torch.nn.Module, ABC):
     @abstractmethod
     def score(self, users: Tensor) -> Tensor:
         """Return the scores of all items for the users given by code, shape [U, n_items]; higher is better."""
+
+    def attached_score(self, users: Tensor) -> Tensor:
+        """Return the same scores, attached to the parameters; a model overrides it whose `score` is not."""
+        return self.score(users)
 
     def start_epoch(self, epoch: int) -> None:
         """Prepare for epoch `epoch` (from 0), with torch's global generator seeded for it; by default not at all."""

@@ -89,6 +89,11 @@ class GraphConvolution(Backbone):
         convolved = self._convolve() if self.training else self._convolved(self._convolve, self.parameters())
         return convolved[users] @ convolved[self.n_users :].T
 
+    def attached_score(self, users: Tensor) -> Tensor:
+        """Return the same, attached to the parameters."""
+        convolved = self._convolve()
+        return convolved[users] @ convolved[self.n_users :].T
+
     def user_embeddings(self, users: Tensor) -> Tensor:
         """Return the users' own vectors, before they are convolved, shape [B, embedding_size]."""
         return self.user_embedding(users)

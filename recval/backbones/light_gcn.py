@@ -77,6 +77,11 @@ class LightGCN(Backbone):
         of_users, of_items = self._propagated(lambda: self.propagation(*tables), tables)
         return of_users[users] @ of_items.T
 
+    def attached_score(self, users: Tensor) -> Tensor:
+        """Return the same, attached to the vectors."""
+        of_users, of_items = self.propagation(self.user_embedding.weight, self.item_embedding.weight)
+        return of_users[users] @ of_items.T
+
     def user_embeddings(self, users: Tensor) -> Tensor:
         """Return the users' own vectors, before they are propagated, shape [B, embedding_size]."""
         return self.user_embedding(users)

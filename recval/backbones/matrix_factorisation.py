@@ -31,6 +31,10 @@ class MatrixFactorisation(Backbone, ABC):
     @torch.no_grad()
     def score(self, users: Tensor) -> Tensor:
         """Return the products of the vectors, shape [U, n_items]."""
+        return self.attached_score(users)
+
+    def attached_score(self, users: Tensor) -> Tensor:
+        """Return the same, attached to the vectors."""
         return self.user_embedding(users) @ self.item_embedding.weight.T
 
     def user_embeddings(self, users: Tensor) -> Tensor:

@@ -12,7 +12,20 @@ from typing import Annotated
 import typer
 
 from recval import __version__
-from recval.cli import compare, config, data, doctor, evaluate, models, recommend, report, run, tune, values
+from recval.cli import (
+    compare,
+    config,
+    data,
+    doctor,
+    evaluate,
+    models,
+    recommend,
+    report,
+    run,
+    tune,
+    value_study,
+    values,
+)
 from recval.cli.parameters import examples
 from recval.errors import RecvalError
 
@@ -24,7 +37,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for module in (run, tune, evaluate, compare, recommend, report, doctor):
+for module in (run, tune, value_study, evaluate, compare, recommend, report, doctor):
     app.registered_commands.extend(module.app.registered_commands)
 for name, noun in (("values", values), ("data", data), ("models", models), ("config", config)):
     app.add_typer(noun.app, name=name)

@@ -1,4 +1,4 @@
-"""`recval config`: the recipes and searches that come with recval, and whether one's own is in order."""
+"""`recval config`: the recipes, searches and studies that come with recval, and whether one's own is in order."""
 
 from __future__ import annotations
 
@@ -16,9 +16,11 @@ from recval.errors import ConfigError
 if TYPE_CHECKING:
     from recval.recipes import Recipe
     from recval.recipes.search import Search
+    from recval.recipes.study import Study
 
 app = typer.Typer(
-    no_args_is_help=True, help="The recipes and searches that come with recval, and whether one's own is in order."
+    no_args_is_help=True,
+    help="The recipes, searches and studies that come with recval, and whether one's own is in order.",
 )
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A name of recval config list, or a .yaml file.")]
@@ -26,7 +28,7 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="A name of recval conf
 
 @app.command("list", epilog=examples("recval config list"))
 def list_configs(json: AsJson = False) -> None:
-    """List the recipes and searches that come with recval, and the command that each is for."""
+    """List the recipes, searches and studies that come with recval, and the command that each is for."""
     with working("reading the files"):
         from recval.declarations import shipped
 
@@ -42,7 +44,7 @@ def list_configs(json: AsJson = False) -> None:
 
 @app.command(epilog=examples("recval config show dvr-ml100k"))
 def show(name: Name) -> None:
-    """Print a recipe or search as it is written."""
+    """Print a recipe, search or study as it is written."""
     from recval.declarations import find
 
     typer.echo(find("configs", name).read_text(encoding="utf8", errors="replace"), nl=False)
@@ -54,7 +56,7 @@ def copy(
     destination: Annotated[Path, typer.Argument(metavar="DEST", help="The .yaml file to write.")],
     force: Force = False,
 ) -> None:
-    """Copy a recipe or search, to edit the copy."""
+    """Copy a recipe, search or study, to edit the copy."""
     from recval.declarations import find
     from recval.store.files import replacing
 
@@ -69,32 +71,45 @@ def copy(
 
 @app.command(epilog=examples("recval config validate mine.yaml"))
 def validate(name: Name) -> None:
-    """Check a recipe or search as far as it can be without training: its keys, data, models, metrics and methods."""
+    """Check a recipe, search or study as far as it can be without training: keys, data, models, metrics, methods."""
     with working("checking"):
         from recval.declarations import find
-        from recval.recipes import check, search
+        from recval.recipes import check, search, study
 
         path = find("configs", name)
         config = _read(path)
         if isinstance(config, search.Search):
             search.check(config)
+        elif isinstance(config, study.Study):
+            study.check(config)
         else:
             check(config)
     typer.echo(f"{path}: valid")
 
 
-def _read(path: Path) -> Recipe | Search:
-    """Return what is in the file: a search where it has a space, else a recipe."""
+def _read(path: Path) -> Recipe | Search | Study:
+    """Return what is in the file: a search where it has a space, a study where it has backbones, else a recipe."""
     from recval.declarations import read
     from recval.recipes import Recipe
     from recval.recipes.search import Search
+    from recval.recipes.study import Study
     from recval.yaml_file import parse
 
     _, values = parse(path)
-    return read(path, Search) if isinstance(values, dict) and "space" in values else read(path, Recipe)
+    keys = values if isinstance(values, dict) else {}
+    if "space" in keys:
+        return read(path, Search)
+    return read(path, Study) if "backbones" in keys else read(path, Recipe)
 
 
-def _command(config: Recipe | Search) -> str:
+def _command(config: Recipe | Search | Study) -> str:
     from recval.recipes import Recipe
+    from recval.recipes.search import Search
 
-    return "recval run" if isinstance(config, Recipe) else "recval tune"
+    return (
+        "recval run"
+        if isinstance(config, Recipe)
+        else "recval tune"
+        if isinstance(config, Search)
+        else "recval value-study"
+    )

@@ -16,6 +16,7 @@ from recval.data import Interactions, Split, Vocabulary, dataset_card
 from recval.declarations import read
 from recval.errors import DataError, RunError, nearest
 from recval.recipes import Recipe
+from recval.recipes.explaining import Explainer
 from recval.recipes.trials import MethodTrial
 from recval.store.run import Run
 from recval.valuation import Values
@@ -44,7 +45,7 @@ class ValuedRun:
         """
         run = Run.open(path)
         if not run.values_path.is_file():
-            raise RunError(f"the run in {path} has no values: its recipe has no method of kind dvr")
+            raise RunError(f"the run in {path} has no values: no method of its recipe gives values")
         return cls(run, read(run.recipe_path, Recipe), Values.read(run.values_path))
 
     @cached_property
@@ -86,11 +87,19 @@ class ValuedRun:
         kept = self._from(lowest=lowest)[round(fraction * len(self.values)) :]
         return self.split.train.take(np.sort(kept))
 
-    def explain(self, user: str, item: str) -> dict[str, Any]:
+    def explain(self, user: str, item: str, seed: int | None = None, top: int = 5) -> dict[str, Any]:
         """Return what there is to say about the value of a training interaction.
 
+        Args:
+            user: the user's id.
+            item: the item's id.
+            seed: the training whose value is explained; by default the first, if it can be explained.
+            top: how many of the interactions that it was valued with to name.
+
         Raises:
+            ConfigError: there is no such seed.
             DataError: the user or item is unknown, or the pair was not trained on.
+            RunError: a seed is given, and its values cannot be explained.
         """
         train, values = self.split.train, self.values
         codes = _code(train.users, user, "user"), _code(train.items, item, "item")
@@ -98,11 +107,10 @@ class ValuedRun:
         of_user, of_item = train.user == codes[0], train.item == codes[1]
         value, rank = float(values.value[row]), int(values.rank[row])
         alone = float(values.players["alone"][row].as_py()) if "alone" in values.players.column_names else None
-        titles = self.titles(train.items.ids.take(pa.array([codes[1]])))
-        return {
+        found = {
             "user": train.users.names([codes[0]])[0],
             "item": train.items.names([codes[1]])[0],
-            "title": titles[0] if titles else None,
+            "title": None,
             "value": value,
             "standard_error": float(values.standard_error[row]),
             "rank": rank,
@@ -114,8 +122,28 @@ class ValuedRun:
             "user_mean_value": float(values.value[of_user].mean()),
             "item_interactions": int(of_item.sum()),
             "item_mean_value": float(values.value[of_item].mean()),
-            "by_seed": {str(seed): float(self._of_seed(seed).value[row]) for seed in self.recipe.seeds},
+            "by_seed": {str(each): float(self._of_seed(each).value[row]) for each in self.recipe.seeds},
+            **self._explanation(row, seed, top),
         }
+        return self._with_titles(found)
+
+    def _explanation(self, row: int, seed: int | None, top: int) -> dict[str, Any]:
+        """Return why a value is what it is; where that cannot be told and no seed is asked for, what the problem is."""
+        try:
+            return {"explanation": Explainer.open(self.run, self.recipe, self.split, seed)(row, top), "problem": None}
+        except RunError as error:
+            if seed is not None:
+                raise
+            return {"explanation": None, "problem": str(error)}
+
+    def _with_titles(self, found: dict[str, Any]) -> dict[str, Any]:
+        """Return what was found with the titles of the items in it; None where there are none."""
+        partners = found["explanation"]["partners"] if found["explanation"] else []
+        named = [found, *partners]
+        titles = self.titles(pa.array([each["item"] for each in named], self.split.items.ids.type))
+        for each, title in zip(named, titles or [None] * len(named), strict=True):
+            each["title"] = title
+        return found
 
     def _from(self, *, lowest: bool) -> npt.NDArray[np.intp]:
         order = self.values.order()

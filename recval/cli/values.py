@@ -61,22 +61,52 @@ def drop(
     typer.echo(f"{out}: {len(kept):,} training interactions, without the {dropped:,} of the {order} value")
 
 
-@app.command(epilog=examples("recval values explain runs/dvr-ml100k --user 196 --item 242"))
+@app.command(
+    epilog=examples(
+        "recval values explain runs/dvr-ml100k --user 196 --item 242",
+        "recval values explain runs/dvr-ml100k --user 196 --item 242 --seed 3 --top 20 --json",
+    )
+)
 def explain(
     run: RunFolder,
     user: Annotated[str, typer.Option(help="The user's id.")],
     item: Annotated[str, typer.Option(help="The item's id.")],
+    seed: Annotated[int | None, typer.Option(help="The training to look into; by default the first.")] = None,
+    top: Annotated[int, typer.Option(min=1, help="How many of the other interactions to name.")] = 5,
     json: AsJson = False,
 ) -> None:
-    """Show what is known of the value of one training interaction."""
-    with working("reading the data"):
+    """Show what is known of the value of one training interaction, and what made it."""
+    with working("reading the run"):
         from recval.cli.valued_run import ValuedRun
 
-        found = ValuedRun.open(run).explain(user, item)
+        found = ValuedRun.open(run).explain(user, item, seed, top)
     if json:
         show_json(found)
+        return
+    show_facts(_sentences(found), title=f"user {found['user']}, item {found['item']}")
+    if found["explanation"] is None:
+        show_facts({"not explained": found["problem"]})
     else:
-        show_facts(_sentences(found), title=f"user {found['user']}, item {found['item']}")
+        _show_explanation(found["explanation"])
+
+
+def _show_explanation(found: dict[str, Any]) -> None:
+    batch = found["others"] + len(found["partners"]) + 1
+    typer.echo(f"\nWhat made its value in one batch of {batch:,} interactions, with seed {found['seed']}:")
+    company = [
+        ("on its own", found["alone"]),
+        *((f"with {_named(partner)}", partner["share"]) for partner in found["partners"]),
+        (f"with {found['others']:,} others", found["others_share"]),
+        ("value", found["value"]),
+    ]
+    show_table(("by company", "share"), company)
+    inputs = [("an average sample", found["average"]), *found["inputs"].items(), ("value", found["value"])]
+    show_table(("by what was observed", "share"), inputs)
+
+
+def _named(partner: dict[str, Any]) -> str:
+    title = f" ({partner['title']})" if partner["title"] else ""
+    return f"user {partner['user']}, item {partner['item']}{title}"
 
 
 def _shown(row: dict[str, Any]) -> dict[str, Any]:

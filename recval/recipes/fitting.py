@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import torch
+from torch import Tensor
 
 from recval.backbones import Backbone, build
 from recval.data import Interactions, Split, load, split_by_ratio
@@ -31,6 +32,7 @@ class Result:
         per_user: the test metrics that each user has a value of, one row a user, indexed by the user's id.
         metrics: the value of every test metric for all users, unrounded; see `recval.ranking.Evaluation`.
         values: the values of the training interactions, if a valuator took part.
+        explainer_state: the parameters that explain these values, if the valuator has any.
     """
 
     backbone: Backbone
@@ -39,6 +41,7 @@ class Result:
     per_user: pd.DataFrame
     metrics: dict[str, float]
     values: Values | None
+    explainer_state: dict[str, Tensor] | None
 
     def recommend(
         self, users: Sequence[object] | None = None, k: int = 10, *, exclude_seen: bool = True
@@ -123,7 +126,8 @@ def fit(
         backbone = _refitted(str(model), data.with_validation(), parameters, settings, seed, checkpoint)
     found = evaluate(final_scorer(backbone.eval(), data))
     per_user = found.per_user.set_axis(pd.Index(data.users.names(found.per_user.index.to_numpy()), name="user"))
-    return Result(backbone, data, progress, per_user, found.means, getattr(valuator, "values", None))
+    values, explainer = (getattr(valuator, name, None) for name in ("values", "explainer_state"))
+    return Result(backbone, data, progress, per_user, found.means, values, explainer)
 
 
 def check_refit(model: str | Backbone, valuator: Callback | None) -> None:

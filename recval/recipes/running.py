@@ -17,8 +17,10 @@ from recval.data import Split
 from recval.engine import Executor, Serial
 from recval.engine.executor import OnProgress
 from recval.errors import ConfigError, DataError
+from recval.recipes.explaining import write_explanations
 from recval.recipes.fitting import check_refit
-from recval.recipes.schema import ModelRecipe, Recipe
+from recval.recipes.models import ModelRecipe
+from recval.recipes.schema import Recipe
 from recval.recipes.summary import per_user_table, removal_table, summarise
 from recval.recipes.trials import (
     REMOVAL_ORDERS,
@@ -70,6 +72,7 @@ def run(recipe: Recipe, path: str | Path, executor: Executor | None = None, stag
     per_user = per_user_table(run, methods)
     write_table(run.per_user_path, pa.Table.from_pandas(per_user))
     write_json(run.metrics_path, summarise(run, per_user, recipe.metrics, methods, references, recipe.valuator))
+    write_explanations(run, recipe, experiment.split)
     write_report(run)
     run.log("finished")
     return run
@@ -134,10 +137,9 @@ def _execute(name: str, experiment: Experiment, trials: Sequence[Trial], executo
         return
     experiment.run.log("stage", name=name, trials=len(trials), left=len(left))
     with stage(name, len(left)) as on_progress:
-        for position, _ in executor.map(run_trial, left, experiment, on_progress):
-            experiment.run.log(
-                "trial", folder=str(left[position].folder(experiment.run).relative_to(experiment.run.path))
-            )
+        for position, took in executor.map(run_trial, left, experiment, on_progress):
+            folder = left[position].folder(experiment.run).relative_to(experiment.run.path)
+            experiment.run.log("trial", folder=str(folder), **took)
             on_progress(position, 1.0)
 
 
@@ -151,7 +153,7 @@ def _write_values(run: Run, recipe: Recipe) -> None:
 def _removals(recipe: Recipe) -> Iterator[RemovalTrial]:
     if recipe.removal is not None:
         for order in REMOVAL_ORDERS:
-            for fraction in recipe.removal.fractions:
+            for fraction in recipe.removal.dropped:
                 for seed in recipe.removal.seeds:
                     yield RemovalTrial(order, fraction, seed)
 

@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated, Any, Literal, Self
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Self
 
-from pydantic import Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
-from recval.backbones import complete
 from recval.data import DataSource, Split, dataset_card
 from recval.declarations import Declaration, checked
 from recval.errors import ConfigError, DataError, unknown
 from recval.ranking import parse
+from recval.recipes.methods import Method, ShuffledMethod
+from recval.recipes.models import Model, ModelRecipe
+from recval.recipes.noise import Noise
 from recval.recipes.splits import AnySplit, CardSplit, RatioSplit, Seed
 from recval.store.run import folder_name
 from recval.training import Callback, Training
-from recval.valuation import DVR, Balanced, DVRSettings, ReweightedLoss, Shuffled, TruncatedLoss, Uniform
-
-
-class ModelRecipe(Declaration):
-    """A backbone: its name (`recval models list`), and parameters that replace its defaults."""
-
-    name: str
-    parameters: dict[str, Any] = {}
-
-
-Model = Annotated[ModelRecipe, checked(lambda model: complete(model.name, model.parameters))]
 
 
 def _distinct(values: Sequence[object]) -> None:
@@ -33,89 +24,65 @@ def _distinct(values: Sequence[object]) -> None:
         raise ConfigError(f"no entry may stand twice, got {list(values)}")
 
 
-class MethodRecipe(Declaration):
-    """What every method may set for itself.
+def distinct_folders(names: Iterable[str]) -> None:
+    """Refuse names whose folders would be the same.
 
-    Attributes:
-        model: the backbone; by default that of the recipe.
-        training: how it is trained; by default as the recipe says.
+    Raises:
+        ConfigError: two of them are.
     """
-
-    model: Model | None = None
-    training: Training | None = None
-
-
-class Plain(MethodRecipe):
-    """Training without weights."""
-
-    kind: Literal["plain"] = "plain"
+    folders: dict[str, str] = {}
+    for name in names:
+        other = folders.setdefault(folder_name(name), name)
+        if other != name:
+            raise ConfigError(f"{other!r} and {name!r} would share a folder; rename one")
 
 
-class UniformMethod(MethodRecipe):
-    """See `recval.valuation.Uniform`."""
-
-    kind: Literal["uniform"] = "uniform"
-
-
-class BalancedMethod(MethodRecipe):
-    """See `recval.valuation.Balanced`."""
-
-    kind: Literal["balanced"] = "balanced"
-    alpha: float = Field(0.5, ge=0, le=2)
-
-
-class TruncatedLossMethod(MethodRecipe):
-    """See `recval.valuation.TruncatedLoss`."""
-
-    kind: Literal["t-ce"] = "t-ce"
-    rate: float = Field(0.1, ge=0, lt=1)
-    steps: int = Field(1000, ge=1)
-
-
-class ReweightedLossMethod(MethodRecipe):
-    """See `recval.valuation.ReweightedLoss`."""
-
-    kind: Literal["r-ce"] = "r-ce"
-    beta: float = Field(0.1, ge=0, allow_inf_nan=False)
-
-
-class DVRMethod(DVRSettings, MethodRecipe):
-    """See `recval.valuation.DVR`."""
-
-    kind: Literal["dvr"] = "dvr"
-
-
-class ShuffledMethod(MethodRecipe):
-    """The weights of a method of kind `dvr`, given to the wrong samples; see `recval.valuation.Shuffled`."""
-
-    kind: Literal["shuffled"] = "shuffled"
-    of: str
-
-
-Method = Annotated[
-    Plain | UniformMethod | BalancedMethod | TruncatedLossMethod | ReweightedLossMethod | DVRMethod | ShuffledMethod,
-    Field(discriminator="kind"),
-]
+Seeds = Annotated[tuple[Seed, ...], Field(min_length=1), checked(_distinct)]
+Fractions = Annotated[tuple[Annotated[float, Field(gt=0, lt=1)], ...], checked(_distinct)]
 
 
 class Removal(Declaration):
-    """The removal curve: drop training interactions by value, train the plain backbone again, measure.
+    """The removal and the addition curve: train the plain backbone on what is left by value, measure.
+
+    To train on the highest tenth alone is to drop the lowest nine tenths, so both curves are made of the same trials.
 
     Attributes:
-        method: the method of kind `dvr` whose values, over all seeds, give the order.
-        fractions: the shares to drop of the lowest, of the highest, and at random.
+        method: the method whose values, over all seeds, give the order.
+        fractions: the removal curve: the shares to drop of the lowest, of the highest, and at random.
+        keep: the addition curve: the shares to train on alone, of the highest, of the lowest, and at random.
         seeds: the seeds to train with.
     """
 
     method: str
-    fractions: Annotated[tuple[Annotated[float, Field(gt=0, lt=1)], ...], checked(_distinct)] = (
-        0.1,
-        0.2,
-        0.3,
-        0.4,
-        0.5,
-    )
-    seeds: Annotated[tuple[Seed, ...], Field(min_length=1), checked(_distinct)] = (0,)
+    fractions: Fractions = (0.1, 0.2, 0.3, 0.4, 0.5)
+    keep: Fractions = ()
+    seeds: Seeds = (0,)
+
+    @model_validator(mode="after")
+    def _has_points(self) -> Self:
+        if not self.dropped:
+            raise ValueError("name shares to drop (fractions), or shares to train on alone (keep)")
+        return self
+
+    @property
+    def dropped(self) -> tuple[float, ...]:
+        """The shares that are dropped for either curve, ascending."""
+        return tuple(sorted({*self.fractions, *map(dropped_of, self.keep)}))
+
+
+def dropped_of(kept: float) -> float:
+    """Return the share that is dropped where `kept` is kept, as exact as it was written."""
+    return round(1 - kept, 12)
+
+
+Data = Annotated[
+    Annotated[str, checked(dataset_card), Tag("name")] | Annotated[DataSource, Tag("source")],
+    Discriminator(lambda data: "name" if isinstance(data, str) else "source"),
+]
+"""The name of a data set's card, or a source of one's own."""
+Metrics = Annotated[tuple[Annotated[str, checked(parse)], ...], Field(min_length=1), checked(_distinct)]
+References = Annotated[tuple[Model, ...], checked(lambda models: _distinct([model.name for model in models]))]
+Methods = Annotated[dict[str, Method], checked(distinct_folders)]
 
 
 class DataRecipe(Declaration):
@@ -125,14 +92,13 @@ class DataRecipe(Declaration):
         description: what it is for, for the reader.
         data: the name of a data set's card, or a source of one's own.
         split: how to hold out.
+        noise: what is done about noise in the parts, if anything.
     """
 
     description: str = ""
-    data: Annotated[
-        Annotated[str, checked(dataset_card), Tag("name")] | Annotated[DataSource, Tag("source")],
-        Discriminator(lambda data: "name" if isinstance(data, str) else "source"),
-    ]
+    data: Data
     split: AnySplit = RatioSplit()
+    noise: Noise | None = None
 
     @model_validator(mode="after")
     def _split_is_there(self) -> Self:
@@ -144,12 +110,19 @@ class DataRecipe(Declaration):
         return self
 
     def split_data(self) -> Split:
-        """Load the data and hold out.
+        """Load the data, hold out, and see to the noise.
 
         Raises:
             ConfigError: there is no such data set.
             DataError: the data is not what it must be.
         """
+        split = self._held_out()
+        try:
+            return split if self.noise is None else self.noise.apply(split)
+        except DataError as error:
+            raise DataError(f"noise: {error}") from None
+
+    def _held_out(self) -> Split:
         try:
             if isinstance(self.split, CardSplit):
                 return self.split.load(self.data)
@@ -180,24 +153,11 @@ class Recipe(DataRecipe):
 
     model: Model
     training: Training = Training()
-    metrics: Annotated[tuple[Annotated[str, checked(parse)], ...], Field(min_length=1), checked(_distinct)] = (
-        "ndcg@10",
-        "recall@10",
-    )
-    seeds: Annotated[tuple[Seed, ...], Field(min_length=1), checked(_distinct)] = (0, 1, 2, 3, 4)
-    methods: dict[str, Method] = Field(min_length=1)
-    references: Annotated[tuple[Model, ...], checked(lambda models: _distinct([model.name for model in models]))] = ()
+    metrics: Metrics = ("ndcg@10", "recall@10")
+    seeds: Seeds = (0, 1, 2, 3, 4)
+    methods: Methods = Field(min_length=1)
+    references: References = ()
     removal: Removal | None = None
-
-    @field_validator("methods")
-    @classmethod
-    def _distinct_folders(cls, methods: dict[str, Method]) -> dict[str, Method]:
-        folders: dict[str, str] = {}
-        for name in methods:
-            other = folders.setdefault(folder_name(name), name)
-            if other != name:
-                raise ValueError(f"the methods {other!r} and {name!r} would share a folder; rename one")
-        return methods
 
     @model_validator(mode="after")
     def _names_are_distinct(self) -> Recipe:
@@ -207,20 +167,26 @@ class Recipe(DataRecipe):
         return self
 
     @model_validator(mode="after")
-    def _valuators_exist(self) -> Recipe:
-        valuators = [name for name, method in self.methods.items() if method.kind == "dvr"]
-        named = [method.of for method in self.methods.values() if isinstance(method, ShuffledMethod)]
-        for name in [*named, *([self.removal.method] if self.removal else [])]:
-            if name not in valuators:
-                raise ValueError(unknown("method of kind dvr", name, valuators))
+    def _named_methods_exist(self) -> Recipe:
+        weighing = [
+            name for name, method in self.methods.items() if method.weighs and not isinstance(method, ShuffledMethod)
+        ]
+        for method in self.methods.values():
+            if isinstance(method, ShuffledMethod) and method.of not in weighing:
+                raise ValueError(unknown("method that weighs", method.of, weighing))
+        if self.removal is not None and self.removal.method not in self.valuators:
+            raise ValueError(unknown("method that gives values", self.removal.method, self.valuators))
         return self
 
     @property
+    def valuators(self) -> list[str]:
+        """The methods that give values."""
+        return [name for name, method in self.methods.items() if method.gives_values]
+
+    @property
     def valuator(self) -> str | None:
-        """The method whose values are the run's: that of the removal curve, else the first of kind `dvr`."""
-        if self.removal is not None:
-            return self.removal.method
-        return next((name for name, method in self.methods.items() if method.kind == "dvr"), None)
+        """The method whose values are the run's: that of the removal curve, else the first that gives values."""
+        return self.removal.method if self.removal is not None else next(iter(self.valuators), None)
 
     def model_of(self, method: str) -> ModelRecipe:
         """Return the backbone that a method trains."""
@@ -232,23 +198,4 @@ class Recipe(DataRecipe):
 
     def callback(self, method: str) -> Callback | None:
         """Return a fresh callback that weighs as a method does; None for plain training."""
-        recipe = self.methods[method]
-        match recipe:
-            case UniformMethod():
-                return Uniform()
-            case BalancedMethod():
-                return Balanced(recipe.alpha)
-            case TruncatedLossMethod():
-                return TruncatedLoss(recipe.rate, recipe.steps)
-            case ReweightedLossMethod():
-                return ReweightedLoss(recipe.beta)
-            case DVRMethod():
-                return self._valuator(method)
-            case ShuffledMethod():
-                return Shuffled(self._valuator(recipe.of))
-            case _:
-                return None
-
-    def _valuator(self, method: str) -> DVR:
-        settings = self.methods[method].model_dump(exclude={"kind", "model", "training"})
-        return DVR(**settings)
+        return self.methods[method].callback(self.methods)

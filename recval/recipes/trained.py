@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 from recval.backbones import Backbone, build
 from recval.data import Split
 from recval.declarations import read
@@ -43,13 +45,23 @@ class TrainedModel:
         """
         run = Run.open(path)
         recipe = read(run.recipe_path, Recipe)
-        trial = _trial(recipe, method, seed)
         split = split_of(run, recipe)
-        model = trial.model_of(recipe)
-        train = (split.with_validation() if trial.training_of(recipe).refit else split).train
-        backbone = build(model.name, train, model.parameters, seed=getattr(trial, "seed", 0))
-        backbone.load_state_dict(read_tensors(trial.folder(run) / "model.safetensors")[0])
-        return cls(backbone.eval(), split)
+        return cls(backbone_of(run, recipe, _trial(recipe, method, seed), split), split)
+
+
+def backbone_of(
+    run: Run, recipe: Recipe, trial: MethodTrial | ReferenceTrial, split: Split, device: str | torch.device = "cpu"
+) -> Backbone:
+    """Return the model of a trial, with the parameters that it was evaluated with, in evaluation mode.
+
+    Raises:
+        RunError: its file is missing or damaged.
+    """
+    model = trial.model_of(recipe)
+    train = (split.with_validation() if trial.training_of(recipe).refit else split).train
+    backbone = build(model.name, train, model.parameters, device=device, seed=getattr(trial, "seed", 0))
+    backbone.load_state_dict(read_tensors(trial.folder(run) / "model.safetensors")[0])
+    return backbone.eval()
 
 
 def split_of(run: Run, recipe: Recipe) -> Split:

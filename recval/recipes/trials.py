@@ -7,6 +7,7 @@ checkpoint; what it ends with is what it would have ended with.
 from __future__ import annotations
 
 import math
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -18,7 +19,8 @@ import pyarrow as pa
 from recval.data import Split
 from recval.engine.executor import Report
 from recval.recipes.fitting import Result, fit
-from recval.recipes.schema import ModelRecipe, Recipe
+from recval.recipes.models import ModelRecipe
+from recval.recipes.schema import Recipe
 from recval.rng import numpy_generator
 from recval.store.files import write_json, write_table, write_tensors
 from recval.store.run import Run
@@ -158,12 +160,18 @@ def _valued(recipe: Recipe) -> str:
 Trial = MethodTrial | ReferenceTrial | RemovalTrial
 
 
-def run_trial(experiment: Experiment, trial: Trial, report: Report) -> None:
-    """Run a trial, and keep what it gave in its folder."""
+def run_trial(experiment: Experiment, trial: Trial, report: Report) -> dict[str, float | bool]:
+    """Run a trial, and keep what it gave in its folder.
+
+    Returns:
+        What the log says of it: how many `seconds` it took, and whether it `continued` what was interrupted.
+    """
     checkpoint = checkpoint_path(experiment.run, trial)
+    continued, started = checkpoint.exists(), time.perf_counter()
     result = trial.execute(experiment, checkpoint, report)
     _keep(result, trial.model_of(experiment.recipe), trial.folder(experiment.run))
     checkpoint.unlink(missing_ok=True)
+    return {"seconds": round(time.perf_counter() - started, 3), "continued": continued}
 
 
 def checkpoint_path(run: Run, trial: Trial) -> Path:
@@ -182,6 +190,8 @@ def _keep(result: Result, model: ModelRecipe, folder: Path) -> None:
         write_table(folder / "history.parquet", pa.Table.from_pylist(_padded(result.progress.history)))
     if result.values is not None:
         result.values.save(folder / "values.parquet")
+    if result.explainer_state is not None:
+        write_tensors(folder / "valuator.safetensors", result.explainer_state)
     write_tensors(folder / "model.safetensors", result.backbone.state_dict())
     write_json(folder / "model.json", {"model": model.model_dump(mode="json"), **_sizes(result.split)})
     progress = result.progress

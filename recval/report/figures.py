@@ -84,15 +84,34 @@ def removal_curve(removal: pd.DataFrame, metric: str, whole: Mapping[str, float]
         metric: the metric's name.
         whole: the metric with nothing dropped, by seed; empty where that was not measured.
     """
-    figure = blank_figure("share dropped", metric)
-    start = pd.DataFrame({"fraction": 0.0, metric: list(whole.values())})
-    colours = {"lowest": COLOURS[0], "highest": COLOURS[1], "random": GREY}
-    for order, rows in removal.groupby("order", sort=False):
-        found = pd.concat([start, rows]).groupby("fraction")[metric].agg(["mean", "min", "max"])
+    names = {order: f"{order} dropped" for order in _ORDER_COLOURS}
+    return _by_share(removal.assign(share=removal["fraction"]), metric, whole, "dropped", names)
+
+
+def addition_curve(removal: pd.DataFrame, metric: str, whole: Mapping[str, float]) -> go.Figure:
+    """Return a metric over the share of interactions that is trained on; see `removal_curve`.
+
+    What is left when the lowest are dropped are the highest, and the other way about.
+    """
+    names = {"lowest": "highest kept", "highest": "lowest kept", "random": "random kept"}
+    return _by_share(removal.assign(share=1 - removal["fraction"]), metric, whole, "kept", names)
+
+
+_ORDER_COLOURS = {"lowest": COLOURS[0], "highest": COLOURS[1], "random": GREY}
+
+
+def _by_share(
+    rows: pd.DataFrame, metric: str, whole: Mapping[str, float], verb: str, names: Mapping[str, str]
+) -> go.Figure:
+    """Return a metric over a share, a line an order; all of the interactions are a share of 0 or of 1."""
+    figure = blank_figure(f"share {verb}", metric)
+    start = pd.DataFrame({"share": float(verb == "kept"), metric: list(whole.values())})
+    for order, of_order in rows.groupby("order", sort=False):
+        found = pd.concat([start, of_order]).groupby("share")[metric].agg(["mean", "min", "max"])
         bars = {"array": found["max"] - found["mean"], "arrayminus": found["mean"] - found["min"], "thickness": 1}
-        line = {"color": colours[str(order)], "width": 2.5}
+        line = {"color": _ORDER_COLOURS[str(order)], "width": 2.5}
         figure.add_scatter(
-            x=found.index, y=found["mean"], error_y=bars, mode="lines+markers", line=line, name=f"{order} dropped"
+            x=found.index, y=found["mean"], error_y=bars, mode="lines+markers", line=line, name=names[str(order)]
         )
     return figure.update_xaxes(tickformat=".0%")
 

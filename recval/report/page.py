@@ -36,6 +36,7 @@ def write_report(run: Run) -> None:
         "verdicts": verdicts(summary, kinds),
         "placebos": placebo_verdict(summary, kinds),
         "table": MetricTable.of(summary),
+        "seed_tests": list(summary.get("seed_comparisons", {})),
         "curves": curves_section(run, recipe),
         "values": values_section(run, recipe, summary),
         "removal": removal_section(run, recipe, summary),

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from recval.errors import ConfigError, DataError
 from recval.report import figures
 from recval.report.names import with_names
-from recval.report.sentences import removal_fact
-from recval.report.valued import by_count, extremes, rank_correlation, with_counts
+from recval.report.sentences import addition_fact, removal_fact, tests_of
+from recval.report.valued import (
+    by_count,
+    explained_pairs,
+    explanations,
+    extremes,
+    rank_correlation,
+    with_counts,
+)
 from recval.store.files import read_table
 from recval.store.run import Run
 
@@ -35,12 +43,16 @@ def curves_section(run: Run, recipe: Mapping[str, Any]) -> Section | None:
 
 
 def values_section(run: Run, recipe: Mapping[str, Any], summary: Mapping[str, Any]) -> Section | None:
-    """Return the values: their distribution, the extremes by name, and how they go with activity and popularity."""
+    """Return the values: distribution, extremes by name, what made them, and how they go with known counts."""
     if not run.values_path.exists():
         return None
     values = with_counts(read_table(run.values_path).to_pandas())
     best, worst = extremes(values)
-    named, problem = _named(pd.concat([best, worst]), recipe)
+    listed = pd.concat([best, worst], ignore_index=True)
+    explained = explanations(run)
+    pairs = pd.concat([listed[["user", "item"]], explained_pairs(explained)], ignore_index=True)
+    named, problem = _named(pairs, recipe)
+    listed = listed.join(named[["title", "rating"]])
     labels = {"activity": "interactions of the user", "popularity": "interactions of the item"}
     return {
         "method": summary["valuator"],
@@ -48,8 +60,10 @@ def values_section(run: Run, recipe: Mapping[str, Any], summary: Mapping[str, An
         "negative": float((values["value"] < 0).mean()),
         "estimates": int(values["count"].max()),
         "histogram": figures.value_histogram(values["value"]),
-        "best": named.iloc[: len(best)].to_dict("records"),
-        "worst": named.iloc[len(best) :].to_dict("records"),
+        "best": listed.iloc[: len(best)].to_dict("records"),
+        "worst": listed.iloc[len(best) :].to_dict("records"),
+        "explained": explained,
+        "titles": dict(zip(named["item"], named["title"], strict=True)),
         "problem": problem,
         "figures": [figures.value_by_count(by_count(values, name), label) for name, label in labels.items()],
         "correlations": {name: rank_correlation(values, name) for name in labels},
@@ -57,23 +71,34 @@ def values_section(run: Run, recipe: Mapping[str, Any], summary: Mapping[str, An
 
 
 def removal_section(run: Run, recipe: Mapping[str, Any], summary: Mapping[str, Any]) -> Section | None:
-    """Return the removal curve of each metric. At 0 it shows plain training, with the same seeds where there are."""
+    """Return the removal and the addition curve of each metric.
+
+    Where nothing is dropped they show plain training, with the same seeds where there are.
+    """
     removal = run.removal()
     if removal is None:
         return None
+    asked = recipe["removal"]
+    dropped = _points(removal, asked["fractions"])
+    kept = _points(removal, [1 - share for share in asked.get("keep", ())])
     plain = next((name for name, method in recipe["methods"].items() if method["kind"] == "plain"), None)
     seeds = set(map(str, removal["seed"]))
     found = []
-    for metric in summary["comparisons"]:
+    for metric in tests_of(summary):
         whole = {} if plain is None else summary["methods"][plain][metric]["by_seed"]
-        same = {seed: value for seed, value in whole.items() if seed in seeds}
-        found.append(
-            {
-                "figure": figures.removal_curve(removal, metric, same or whole),
-                "fact": removal_fact(removal, metric),
-            }
-        )
-    return {"metrics": found, "method": recipe["removal"]["method"], "seeds": len(seeds)}
+        same = {seed: value for seed, value in whole.items() if seed in seeds} or whole
+        if len(dropped):
+            figure = figures.removal_curve(dropped, metric, same)
+            found.append({"figure": figure, "fact": removal_fact(dropped, metric)})
+        if len(kept):
+            found.append({"figure": figures.addition_curve(kept, metric, same), "fact": addition_fact(kept, metric)})
+    return {"metrics": found, "method": asked["method"], "seeds": len(seeds), "kept": len(kept) > 0}
+
+
+def _points(removal: pd.DataFrame, dropped: Sequence[float]) -> pd.DataFrame:
+    """Return the rows whose share is one of those, up to rounding."""
+    near = np.isclose(removal["fraction"].to_numpy()[:, None], np.array(dropped)[None, :], rtol=0, atol=1e-9)
+    return removal[near.any(axis=1)]
 
 
 def _named(pairs: pd.DataFrame, recipe: Mapping[str, Any]) -> tuple[pd.DataFrame, str | None]:

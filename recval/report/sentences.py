@@ -1,7 +1,7 @@
 """Sentences that say in plain words what a run found, whichever way it came out.
 
-A difference counts as found where Holm's adjusted p-value is below 0.05. The test is over users, so each sentence also
-says with how many seeds the difference has the same direction.
+A difference counts as found where Holm's adjusted p-value is below 0.05. The test is over users, or over seeds where a
+metric has one value for all users; each sentence also says with how many seeds the difference has the same direction.
 """
 
 from __future__ import annotations
@@ -31,7 +31,17 @@ def verdicts(summary: Mapping[str, Any], kinds: Mapping[str, str]) -> list[str]:
     judged = judged or [method for method in others if kinds[method] not in PLACEBOS]
     if not judged:
         return [f"There is no method to compare with {summary['baseline']}."]
-    return [_verdict(summary, metric, method) for metric in summary["comparisons"] for method in judged]
+    return [
+        _verdict(summary, metric, method)
+        for metric, tests in tests_of(summary).items()
+        for method in judged
+        if method in tests
+    ]
+
+
+def tests_of(summary: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the tests of each metric, by method: those over users, then those over seeds."""
+    return {**summary["comparisons"], **summary.get("seed_comparisons", {})}
 
 
 def placebo_verdict(summary: Mapping[str, Any], kinds: Mapping[str, str]) -> str:
@@ -54,22 +64,36 @@ def removal_fact(removal: pd.DataFrame, metric: str) -> str:
     return f"With {largest:.0%} dropped, {metric} is {', '.join(found)}.".replace("%", " %")
 
 
+def addition_fact(removal: pd.DataFrame, metric: str) -> str:
+    """Return how far the smallest share that was trained on alone gets."""
+    smallest = removal["fraction"].max()
+    means = removal[removal["fraction"] == smallest].groupby("order", sort=False)[metric].mean()
+    left = {"lowest": "highest", "highest": "lowest", "random": "random"}
+    found = [f"{number(mean)} ({left[str(order)]})" for order, mean in means.items()]
+    return f"With {1 - smallest:.0%} kept alone, {metric} is {', '.join(found)}.".replace("%", " %")
+
+
 def is_found(test: Mapping[str, Any]) -> bool:
     """Return whether a comparison is significant after Holm's adjustment."""
     return test["t_p_value_holm"] < LEVEL
 
 
+def sample(test: Mapping[str, Any]) -> str:
+    """Return what a test is over, such as `943 users` or `5 seeds`."""
+    return f"{test['users']:,} users" if "users" in test else f"{test['seeds']} seeds"
+
+
 def _moves(summary: Mapping[str, Any], placebos: list[str]) -> Iterator[str]:
-    for metric, comparisons in summary["comparisons"].items():
+    for metric, tests in tests_of(summary).items():
         for placebo in placebos:
-            test = comparisons[placebo]
-            if is_found(test):
+            test = tests.get(placebo)
+            if test is not None and is_found(test):
                 p = p_equals(test["t_p_value_holm"])
                 yield f"{placebo} {_verb(test)} {metric} by {number(abs(test['difference']))} ({p})"
 
 
 def _verdict(summary: Mapping[str, Any], metric: str, method: str) -> str:
-    test, baseline = summary["comparisons"][metric][method], summary["baseline"]
+    test, baseline = tests_of(summary)[metric][method], summary["baseline"]
     relative = "" if test["relative"] is None else f" ({percent(test['relative'])})"
     if is_found(test):
         side = "over" if test["difference"] > 0 else "below"
@@ -81,7 +105,7 @@ def _verdict(summary: Mapping[str, Any], metric: str, method: str) -> str:
         )
     return (
         f"{claim}, 95 % interval {interval(test['ci_low'], test['ci_high'])}, "
-        f"Holm-adjusted {p_equals(test['t_p_value_holm'])} over {test['users']:,} users; "
+        f"Holm-adjusted {p_equals(test['t_p_value_holm'])} over {sample(test)}; "
         f"{_over_seeds(summary, metric, method, lower=test['difference'] < 0)}."
     )
 

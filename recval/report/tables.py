@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from recval.report.formats import MISSING, interval, mean_sd, number, p_value, signed
-from recval.report.sentences import is_found
+from recval.report.sentences import is_found, sample, tests_of
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Score:
         mean: the mean over seeds, with the standard deviation where the method was trained.
         difference: the difference from the baseline; empty where there is no comparison.
         interval: its 95 % interval.
-        p: its p-value after Holm's adjustment.
+        p: its p-value after Holm's adjustment; it says so where the test is over seeds.
         found: whether it is significant.
     """
 
@@ -84,14 +84,14 @@ class MetricTable:
 
 def _score(summary: Mapping[str, Any], metric: str, method: str) -> Score:
     mean = _mean_sd(summary["methods"][method].get(metric))
-    test = summary["comparisons"].get(metric, {}).get(method)
+    test = tests_of(summary).get(metric, {}).get(method)
     if test is None:
         return Score(mean)
     return Score(
         mean,
         signed(test["difference"]),
         interval(test["ci_low"], test["ci_high"]),
-        p_value(test["t_p_value_holm"]),
+        p_value(test["t_p_value_holm"]) + (f" ({sample(test)})" if "seeds" in test else ""),
         is_found(test),
     )
 

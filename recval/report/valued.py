@@ -1,9 +1,15 @@
-"""Valued interactions beside what is known of them: how active the user is, how popular the item."""
+"""Valued interactions beside what is known of them: counts of the user and the item, and what made the value."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import pandas as pd
+
+from recval.store.files import read_json
+from recval.store.run import Run
 
 
 def with_counts(values: pd.DataFrame) -> pd.DataFrame:
@@ -45,4 +51,17 @@ def by_count(values: pd.DataFrame, column: str, bins: int = 20) -> pd.DataFrame:
             "lower": value.quantile(0.25),
             "upper": value.quantile(0.75),
         }
+    )
+
+
+def explanations(run: Run) -> list[dict[str, Any]]:
+    """Return why the most and the least valuable interaction have their values; nothing where that is not known."""
+    return read_json(run.explanations_path) if run.explanations_path.exists() else []
+
+
+def explained_pairs(explained: Sequence[dict[str, Any]]) -> pd.DataFrame:
+    """Return the users and items of explained interactions and of those named as their company."""
+    return pd.DataFrame(
+        [(each["user"], each["item"]) for found in explained for each in (found, *found["partners"])],
+        columns=["user", "item"],
     )

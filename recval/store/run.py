@@ -6,11 +6,13 @@ environment.json     versions and machine
 metrics.json         mean and standard deviation of each method, and comparisons
 per_user.parquet     method, seed, user and every metric
 values.parquet       the values of the training interactions, over seeds
+explanations.json    why the most and the least valuable interaction have their values
 removal.parquet      the metric after dropping interactions by value
 report.html          the report
 log.jsonl            what was done, and when
 trials/…/            one training each: metrics.json (written last), per_user, history and values as Parquet,
-                     model.safetensors with model.json; checkpoint.safetensors while it trains
+                     model.safetensors with model.json, valuator.safetensors where there is one;
+                     checkpoint.safetensors while it trains
 """
 
 from __future__ import annotations
@@ -109,6 +111,11 @@ class Run:
     def values_path(self) -> Path:
         """The values of the training interactions."""
         return self.path / "values.parquet"
+
+    @property
+    def explanations_path(self) -> Path:
+        """Why the most and the least valuable interaction have their values."""
+        return self.path / "explanations.json"
 
     @property
     def removal_path(self) -> Path:

@@ -89,6 +89,18 @@ class BackboneContract:
                 found.append(backbone.score(users).clone())
         assert torch.equal(*found), "scores in evaluation mode are random"
 
+    def test_attached_scores_are_the_scores_with_a_gradient(self) -> None:
+        backbone, _ = self._trainable()
+        users = torch.tensor([2, 0, 2])
+        expected = backbone.score(users).detach().clone()
+        attached = backbone.attached_score(users)
+        if not attached.requires_grad:
+            pytest.skip("the model's scores have no gradient")
+        self._assert_close(attached.detach(), expected)
+        slopes = torch.autograd.grad(attached.sum(), list(backbone.parameters()), allow_unused=True)
+        assert any(slope is not None and slope.abs().max() > 0 for slope in slopes), "all gradients are zero"
+        assert torch.equal(backbone.score(users).detach(), expected), "scoring with a gradient changed the scores"
+
     def test_scoring_changes_nothing(self) -> None:
         backbone = self._built()
         before = _copied(backbone.state_dict())

@@ -7,6 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -18,6 +19,7 @@ from recval.store.state import read_state, write_state
 from recval.testing.interrupting import Interrupted, InterruptedAfter
 from recval.testing.planted import planted
 from recval.training import Callback, Loop, Training
+from recval.valuation import Values
 
 _HOOKS = ("before_fit", "before_epoch", "weigh", "after_step", "after_epoch", "after_validation", "after_fit")
 
@@ -91,6 +93,20 @@ class CallbackContract:
         with isolated(2):
             other = self._fitted(self.make())
         self._assert_alike(one, other, "it draws from something else than the loop's seed")
+
+    def test_values_are_one_an_interaction_and_finite(self) -> None:
+        """Where a callback values the training interactions, it keeps what it found in `values`."""
+        callback = self.make()
+        loop = self._fitted(callback)
+        values = getattr(callback, "values", None)
+        if values is None:
+            pytest.skip("it gives no values")
+        assert isinstance(values, Values)
+        train = loop.split.train
+        for side, vocabulary in (("user", train.users), ("item", train.items)):
+            expected = vocabulary.ids.take(train.table[side])
+            assert values.players[side].to_pylist() == expected.to_pylist(), f"the {side}s are not those of training"
+        assert np.isfinite(values.value).all(), "a value is not finite"
 
     def test_its_state_can_be_kept_and_restored(self) -> None:
         used, fresh = self.make(), self.make()

@@ -2,21 +2,44 @@
 
 from recval.valuation.dvr import DVR
 from recval.valuation.dvr_settings import DVRSettings
-from recval.valuation.harsanyi import HarsanyiESP
+from recval.valuation.networks import Additive, BatchGame, HarsanyiESP, HarsanyiSlots
 from recval.valuation.valuator import Valuator, mean_one
 from recval.valuation.values import Values
-from recval.valuation.weighting import Balanced, ReweightedLoss, Shuffled, TruncatedLoss, Uniform
+from recval.valuation.weightings import (
+    Balanced,
+    FirstOrder,
+    GradientMatching,
+    LossRanking,
+    Propensity,
+    ReweightedLoss,
+    SelfPaced,
+    Shuffled,
+    TripletImportance,
+    TruncatedLoss,
+    Uniform,
+    dvrl,
+)
 
 __all__ = [
     "DVR",
+    "Additive",
     "Balanced",
+    "BatchGame",
     "DVRSettings",
+    "FirstOrder",
+    "GradientMatching",
     "HarsanyiESP",
+    "HarsanyiSlots",
+    "LossRanking",
+    "Propensity",
     "ReweightedLoss",
+    "SelfPaced",
     "Shuffled",
+    "TripletImportance",
     "TruncatedLoss",
     "Uniform",
     "Valuator",
     "Values",
+    "dvrl",
     "mean_one",
 ]

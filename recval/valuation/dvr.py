@@ -7,16 +7,20 @@ on validation data. The test part of the split is never looked at.
 
 How the valuator learns depends on the reward:
 
-- A ranking metric has no gradient. Every `interval` steps one batch is *selected* at random by the policy
-  (a_m ~ Bernoulli(p_m)), and the change of the metric over that step is the reward r of the policy gradient
-  -(r - b) mean_m log pi(a_m). The worth v(selected) is fitted to the standardised reward, which gives the values their
-  unit: standard deviations of a step's reward.
+- A ranking metric has no gradient. Every `interval` steps the policy selects from the batch at random
+  (a_m ~ Bernoulli(p_m)), `rollouts` times; after a trial step with each selection, which is taken back, the metric is
+  the reward r of the policy gradient -(r - b) mean_m log pi(a_m), b the mean reward of the other selections
+  (`recval.adapter.trial_steps`). The worth v(selected) is fitted to the standardised reward, which gives the values
+  their unit: standard deviations of a step's reward. With one rollout, as in one's own loop, the selection is that of
+  the actual step, the reward is the change of the metric over it, and b is the mean of earlier rewards.
 - A differentiable reward gives every sample of that batch its own signal, the one-step meta-gradient g_m = dM/dw_m
   (`recval.adapter.meta_gradient`), in standard deviations of the batch. The values are fitted to g by least squares: a
   value is what the sample's weight is expected to do to the reward, given what is observed of the sample.
+- Likeness to validation data is no reward of a model: the valuator itself learns to tell validation interactions from
+  others, and a value is a log-odds (`recval.valuation.likeness`).
 
 How to choose: a differentiable reward learns from B signals a look instead of one, so it is the default. When not to
-use: the values are those of a learned game (see `recval.valuation.harsanyi`) about training with this backbone; for
+use: the values are those of a learned game (see `recval.valuation.networks`) about training with this backbone; for
 what training without an interaction would give, train without it.
 
 Differences from the paper and its code: `docs/dvr.md`.
@@ -24,8 +28,7 @@ Differences from the paper and its code: `docs/dvr.md`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import reduce
+from functools import partial, reduce
 from operator import add
 from typing import Any
 
@@ -36,14 +39,19 @@ from torch import Tensor
 
 from recval.adapter.meta_gradient import preconditioned, reward_gains
 from recval.adapter.observation import Observer
-from recval.adapter.rewards import RankingReward, differentiable_reward, is_differentiable
+from recval.adapter.rewards import differentiable_reward, is_differentiable, measured_reward
+from recval.adapter.trial_steps import trial_rewards
 from recval.backbones import Batch
 from recval.declarations import validate
 from recval.errors import ConfigError
-from recval.rng import RandomSource, seed_of, torch_generator
+from recval.rng import RandomSource, seed_of
 from recval.training import Callback, Loop
 from recval.valuation.dvr_settings import DVRSettings
+from recval.valuation.estimating import estimate_batches, observe
 from recval.valuation.learner import ValuatorLearner
+from recval.valuation.likeness import Likeness, contrast_of
+from recval.valuation.projection import Projection
+from recval.valuation.valuator import mean_one
 from recval.valuation.values import Values
 
 
@@ -72,11 +80,13 @@ class DVR(Callback):
     def __init__(self, *, rng: RandomSource = 0, **settings: Any) -> None:
         self.settings = validate(settings, DVRSettings)
         self.values: Values | None = None
-        self._differentiable = is_differentiable(self.settings.reward)
+        self._contrast = contrast_of(self.settings.reward)
+        self._differentiable = self._contrast is None and is_differentiable(self.settings.reward)
         self._seed = seed_of(rng)
         self._learner: ValuatorLearner | None = None
         self._loop: Loop | None = None
         self._observer: Observer | None = None
+        self._projection: Projection | None = None
         self._steps = 0
         self._metric: float | None = None
         self._looking = False
@@ -85,19 +95,18 @@ class DVR(Callback):
         """Prepare the reward, and the valuator for the loop's backbone."""
         self._loop, self._seed, self.values = loop, loop.seed, None
         self._steps, self._metric, self._looking = 0, None, False
-        self._observer = Observer(loop.backbone, loop.split.train, self.settings.inputs, loop.settings.device)
-        device = loop.settings.device
-        if self._differentiable:
-            self._gain = differentiable_reward(
-                self.settings.reward, loop.split, users=self.settings.users, device=device
-            )
+        split, device = loop.split, loop.settings.device
+        self._observer = Observer(loop.backbone, split.train, self.settings.inputs, device, valid=split.valid)
+        self._projection = Projection(self._observer, loop.backbone)
+        reward, users = self.settings.reward, self.settings.users
+        if self._contrast is not None:
+            self._likeness = Likeness(self._contrast, loop, self.settings.inputs)
+        elif self._differentiable:
+            self._gain = differentiable_reward(reward, split, users=users, device=device)
         else:
-            self._measure = RankingReward(
-                self.settings.reward, loop.split, users=self.settings.users, seed=loop.seed, device=device
-            )
-        user, item = loop.sampler.user[:1], loop.sampler.item[:1]
-        width = self._observer(Batch(torch.zeros_like(user), user, item, item), torch.zeros(1, device=device)).shape[1]
-        self._learner = ValuatorLearner(width, self.settings, loop.seed, device)
+            self._measure = measured_reward(reward, split, users=users, seed=loop.seed, device=device)
+        width = sum(self._observer.widths.values())
+        self._learner = ValuatorLearner(width, self.settings, loop.seed, device, loop.settings.batch_size)
 
     def weigh(self, batch: Batch | Tensor, losses: Tensor) -> Tensor:
         """Return the weight of each sample, mean 1, shape [B], without a graph.
@@ -109,17 +118,25 @@ class DVR(Callback):
         Raises:
             ConfigError: the reward needs the loop's validation data, and this is not recval's loop.
         """
-        observations = self._observe(batch, losses)
         look = self._steps % self.settings.interval == 0
         self._steps += 1
+        if self._projection is not None and isinstance(batch, Batch) and not look:
+            return self.learner.weights_by(partial(self._projection, batch=batch, losses=losses))
+        observations = self._observe(batch, losses)
         if not look:
             return self.learner.weights(observations)
-        if self._differentiable:
+        if isinstance(batch, Tensor):
+            return self.learner.select(observations)
+        if self._contrast is not None:
+            self.learner.tell_apart(*self._likeness(observations, self.learner.generator))
+        elif self._differentiable:
             self.learner.learn(observations, self._gains(losses))
-            return self.learner.weights(observations)
-        if self._loop is not None:
-            self._metric, self._looking = self._measure(self._loop.backbone), True
-        return self.learner.select(observations)
+        elif self.settings.rollouts > 1:
+            self._try(batch, losses, observations)
+        else:
+            self._metric, self._looking = self._measure(self._training_loop.backbone), True
+            return self.learner.select(observations)
+        return self.learner.weights(observations)
 
     def after_step(self) -> None:
         """Reward the selection of the step, if it was one that the valuator learns from."""
@@ -143,6 +160,13 @@ class DVR(Callback):
         self.values = reduce(add, (self._estimate(draw) for draw in range(self.settings.draws)))
 
     @property
+    def explainer_state(self) -> dict[str, Tensor] | None:
+        """The parameters of the valuator that values, copied; None before there is one."""
+        if self._learner is None:
+            return None
+        return {name: tensor.detach().clone() for name, tensor in self._learner.valuator.state_dict().items()}
+
+    @property
     def learner(self) -> ValuatorLearner:
         """The valuator and how it learns; there is one from the first batch on.
 
@@ -161,8 +185,9 @@ class DVR(Callback):
         """Restore what `state_dict` returned."""
         self._steps, self._metric = state["steps"], state["metric"]
         if self._learner is None:
-            device = state["learner"]["valuator"]["game.weight"].device
-            self._learner = ValuatorLearner(state["learner"]["observation"], self.settings, self._seed, device)
+            saved = state["learner"]
+            device = saved["valuator"]["game.weight"].device
+            self._learner = ValuatorLearner(saved["observation"], self.settings, self._seed, device, saved["slots"])
         self._learner.load_state_dict(state["learner"])
 
     @property
@@ -180,14 +205,15 @@ class DVR(Callback):
     def _observe(self, batch: Batch | Tensor, losses: Tensor) -> Tensor:
         if isinstance(batch, Batch):
             return self._training_observer(batch, losses)
-        if self._differentiable:
+        if self._differentiable or self._contrast is not None:
             raise ConfigError(
                 f"the reward {self.settings.reward!r} is computed on the validation data of recval's loop; "
                 "in your own loop name a metric that you report, such as reward='ndcg@10'"
             )
         observations = torch.cat([batch.detach(), losses.detach().unsqueeze(1)], dim=1)
         if self._learner is None:
-            self._learner = ValuatorLearner(observations.shape[1], self.settings, self._seed, observations.device)
+            size, width = observations.shape
+            self._learner = ValuatorLearner(width, self.settings, self._seed, observations.device, size)
         return observations
 
     def _gains(self, losses: Tensor) -> Tensor:
@@ -195,23 +221,23 @@ class DVR(Callback):
         reward = self._gain(loop.backbone, self.learner.generator)
         return reward_gains(losses, reward, list(loop.backbone.parameters()), preconditioned(loop.optimizer))
 
+    def _try(self, batch: Batch, losses: Tensor, observations: Tensor) -> None:
+        """Learn from the rewards of trial steps, one with each of several selections."""
+        selections = self.learner.selections(observations, self.settings.rollouts)
+        weightings = map(mean_one, selections)
+        rewards = trial_rewards(self._training_loop, batch, losses, weightings, self._measure)
+        self.learner.compare(observations, selections, rewards)
+
     @torch.no_grad()
     def _estimate(self, draw: int) -> Values:
         """Return one estimate of each training interaction's value, with fresh batches and negatives."""
-        train = self._training_loop.split.train
+        loop, valuator, game = self._training_loop, self.learner.valuator, self.learner.valuator.game
+        train = loop.split.train
         value, alone = np.empty(len(train)), np.empty(len(train))
-        for rows, shares in self._shares(draw):
-            value[rows], alone[rows] = shares.sum(axis=1), shares[:, 0]
+        for batch in estimate_batches(loop.sampler, loop.settings.batch_size, self._seed, draw):
+            encoded = valuator.encode(observe(loop.backbone, self._training_observer, batch))
+            rows = batch.row.cpu().numpy()
+            value[rows] = game.values(encoded).double().cpu().numpy()
+            alone[rows] = game.alone(encoded).double().cpu().numpy()
         ids = {"user": train.users.ids.take(train.table["user"]), "item": train.items.ids.take(train.table["item"])}
         return Values.from_estimates(pa.table({**ids, "alone": alone}), value[None])
-
-    def _shares(self, draw: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yield the rows of each batch of an epoch, and their values by order of coalition, shape [B, K]."""
-        loop, valuator = self._training_loop, self.learner.valuator
-        generator = torch_generator(self._seed, "values", draw, device=loop.sampler.user.device)
-        for batch in loop.sampler.epoch(loop.settings.batch_size, generator):
-            is_seen = "loss" in self.settings.inputs
-            losses = loop.backbone.loss_per_sample(batch) if is_seen else torch.zeros(len(batch)).to(batch.row.device)
-            observations = self._training_observer(batch, losses)
-            shares = valuator.game.values_by_order(valuator.encode(observations))
-            yield batch.row.cpu().numpy(), shares.double().cpu().numpy()

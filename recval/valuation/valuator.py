@@ -12,27 +12,36 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from recval.valuation.harsanyi import HarsanyiESP
+from recval.valuation.dvr_settings import DVRSettings
+from recval.valuation.networks import Kind, build_game
 
 
 class Valuator(nn.Module):
-    """A sample encoder followed by the order-independent Harsanyi valuator; both are trained.
+    """A sample encoder followed by a game of the encoded samples; both are trained.
 
     Args:
         observation: length of an observation.
+        kind: the game; see `recval.valuation.networks`.
         hidden: widths of the encoder's hidden layers.
         features: length of the encoded sample.
-        channels: see `HarsanyiESP`.
-        order: see `HarsanyiESP`.
+        channels: see `recval.valuation.networks.HarsanyiESP`.
+        order: see `recval.valuation.networks.HarsanyiESP`.
+        slots: see `recval.valuation.networks.HarsanyiSlots`, which needs it.
+
+    Raises:
+        ConfigError: the kind is unknown, or it needs slots.
     """
 
     def __init__(
         self,
         observation: int,
+        *,
+        kind: Kind = "harsanyi_esp",
         hidden: Sequence[int] = (),
         features: int = 16,
         channels: int = 4,
         order: int = 2,
+        slots: int | None = None,
     ) -> None:
         super().__init__()
         widths = [observation, *hidden]
@@ -40,10 +49,29 @@ class Valuator(nn.Module):
         for wide, narrow in itertools.pairwise(widths):
             layers += [nn.Linear(wide, narrow), nn.Tanh()]
         self.encoder = nn.Sequential(*layers, nn.Linear(widths[-1], features, bias=False), nn.Tanh())
-        self.game = HarsanyiESP(features, channels, order)
+        self.game = build_game(kind, features, channels=channels, order=order, slots=slots)
         for layer in self.encoder:
             if isinstance(layer, nn.Linear):
                 nn.init.xavier_uniform_(layer.weight)
+
+    @classmethod
+    def of(cls, settings: DVRSettings, observation: int, slots: int) -> Valuator:
+        """Return a new valuator as the settings of DVR describe it.
+
+        Args:
+            settings: the settings.
+            observation: length of an observation.
+            slots: the size of the largest batch.
+        """
+        return cls(
+            observation,
+            kind=settings.valuator,
+            hidden=settings.hidden,
+            features=settings.features,
+            channels=settings.channels,
+            order=settings.order,
+            slots=slots,
+        )
 
     def encode(self, observations: Tensor) -> Tensor:
         """Return the encoded samples, shape [B, features]."""

@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from recval.adapter import descent, preconditioned, reward_gains
+from recval.errors import ModelError
 
 
 class Model(nn.Module):
@@ -84,6 +85,11 @@ def test_preconditioned_sizes_are_those_of_the_coming_step_of_adam(weight_decay,
     sized = [(s, g) for s, g, p in zip(sizes, gradients, model.parameters(), strict=True) if p.grad is not None]
     for parameter, old, (size, slope) in zip(trained, before, sized, strict=True):
         torch.testing.assert_close(old - parameter.detach(), size * (slope + weight_decay * old), rtol=1e-9, atol=1e-15)
+
+
+def test_an_optimiser_whose_step_is_not_known_is_told():
+    with pytest.raises(ModelError, match="known for Adam only, found SGD; train with Adam, or .* rollouts=1"):
+        preconditioned(torch.optim.SGD(Model().parameters(), lr=0.1))
 
 
 def test_gains_under_adam_follow_finite_differences_of_its_real_step():

@@ -135,19 +135,19 @@ def test_the_same_seed_gives_the_same_bits_with_one_thread_and_two(threads):
     found = []
     for number in (1, 2, 2):
         threads(number)
-        trained = loop([TruncatedLoss(0.3, 10)])
+        trained = loop([TruncatedLoss(rate=0.3, steps=10)])
         trained.fit()
         found.append(state(trained.backbone))
     assert same(found[0], found[1])
     assert same(found[1], found[2])
-    other = loop([TruncatedLoss(0.3, 10)], seed=4)
+    other = loop([TruncatedLoss(rate=0.3, steps=10)], seed=4)
     other.fit()
     assert not same(found[0], state(other.backbone))
 
 
 @pytest.mark.parametrize(
     "callbacks",
-    [list, lambda: [TruncatedLoss(0.3, 10)], lambda: [DVR(reward="ndcg@5", interval=2, users=20)]],
+    [list, lambda: [TruncatedLoss(rate=0.3, steps=10)], lambda: [DVR(reward="ndcg@5", interval=2, users=20)]],
     ids=["plain", "t-ce", "dvr"],
 )
 def test_interrupted_and_resumed_equals_uninterrupted_bit_for_bit(tmp_path, callbacks):

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from recbole_samples import build_small, described, interactions, samples_of
 
+from recval.backbones import Batch
 from recval.backbones.recbole import build
 from recval.backbones.recbole.dataset import TrainingSet
 from recval.backbones.recbole.histories import Histories
@@ -163,3 +164,29 @@ def test_scores_do_not_depend_on_how_many_are_computed_at_once(name, monkeypatch
     monkeypatch.setattr("recval.backbones.recbole.sequential._USERS_AT_ONCE", 2)
     monkeypatch.setattr("recval.backbones.recbole.sequential._PAIRS_AT_ONCE", 3)
     torch.testing.assert_close(backbone.score(users), expected)
+
+
+@pytest.mark.parametrize("name", ["SASRec", "GRU4Rec", "TransRec"])
+def test_a_sample_that_is_not_in_training_follows_all_that_its_user_did(name):
+    """Its loss is that of the same interaction at the end of the training table, for the same parameters."""
+    data = described()
+    later = {"user": [3, 0], "item": [2, 7], "time": [1e9, 1e9]}
+    columns = {**{column: data.table[column].to_pylist() for column in later}}
+    table = pa.table({column: [*columns[column], *later[column]] for column in later})
+    backbone, extended = build_small(name, data).eval(), build_small(name, Interactions(table, data.users, data.items))
+    extended.eval().load_state_dict(backbone.state_dict())
+    user, item, negative = (torch.tensor(each) for each in ([3, 0], [2, 7], [1, 4]))
+    outside = Batch(torch.tensor([-1, -1]), user, item, negative)
+    inside = Batch(torch.tensor([len(data), len(data) + 1]), user, item, negative)
+    torch.testing.assert_close(backbone.loss_per_sample(outside), extended.loss_per_sample(inside))
+
+
+def test_a_user_without_a_table_is_the_mean_of_the_items_that_were_met_last():
+    data = described()
+    backbone = build_small("SASRec", data).eval()
+    items = by_hand(data, backbone._histories.length)[1]
+    table = backbone.item_embeddings(torch.arange(len(data.items)))
+    for user in range(len(data.users)):
+        expected = table[items[user]].mean(0) if items[user] else torch.zeros(table.shape[1])
+        torch.testing.assert_close(backbone.user_embeddings(torch.tensor([user, 0]))[0], expected)
+    assert build_small("TransRec", data).user_embeddings(torch.tensor([0])).shape[1] > 0

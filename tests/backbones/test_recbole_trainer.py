@@ -25,7 +25,7 @@ PROGRAM = """
     from recval.errors import ModelError
     from recval.training import Callback
     from recval.valuation import DVR
-    from recval.valuation.weighting import TruncatedLoss, Uniform
+    from recval.valuation import TruncatedLoss, Uniform
 
     warnings.simplefilter("ignore")
     generator = np.random.default_rng(0)
@@ -96,7 +96,7 @@ PROGRAM = """
     for model in ("BPR", "LightGCN", "FM"):
         found[model] = {"plain": trained(model, Trainer)[2], "uniform": trained(model, ValuedTrainer, [Uniform()])[2],
                         "none": trained(model, ValuedTrainer)[2]}
-    found["truncated"] = trained("BPR", ValuedTrainer, [TruncatedLoss(0.3, 1)])[2]
+    found["truncated"] = trained("BPR", ValuedTrainer, [TruncatedLoss(rate=0.3, steps=1)])[2]
     found["nothing"] = trained("BPR", ValuedTrainer, [Nothing()])[2]
     found["untrained"] = trained("BPR", Trainer, learning_rate=0.0)[2]
     for model in ("BPR", "FM"):

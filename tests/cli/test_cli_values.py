@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import shutil
 
 import numpy as np
@@ -110,6 +111,7 @@ def test_explain_says_what_can_be_counted_by_hand(command, tiny, values):
         row = values.loc[place]
         found = command("values", "explain", tiny.run, "--user", row["user"], "--item", row["item"], "--json").json
         of_user, of_item = values[values["user"] == row["user"]], values[values["item"] == row["item"]]
+        assert found.pop("explanation") is not None
         assert found == {
             "user": row["user"],
             "item": row["item"],
@@ -126,6 +128,7 @@ def test_explain_says_what_can_be_counted_by_hand(command, tiny, values):
             "item_interactions": len(of_item),
             "item_mean_value": pytest.approx(of_item["value"].mean()),
             "by_seed": {seed: _value(frame, row) for seed, frame in by_seed.items()},
+            "problem": None,
         }
         assert np.mean(list(found["by_seed"].values())) == pytest.approx(found["value"])
 
@@ -138,6 +141,111 @@ def test_explain_for_people_shows_value_and_rank(command, tiny, values):
     ended = command("values", "explain", tiny.run, "--user", values["user"][0], "--item", values["item"][0])
     assert f"{values['value'][0]:.4g}" in ended.out
     assert f"1 of {len(values)}" in ended.out
+
+
+def company_sum(found):
+    return found["alone"] + sum(partner["share"] for partner in found["partners"]) + found["others_share"]
+
+
+def inputs_sum(found):
+    return found["average"] + sum(found["inputs"].values())
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "dvr, valuator: harsanyi_esp",
+        "dvr, valuator: harsanyi_slots",
+        "dvr, valuator: mlp",
+        "dvrl, reward: bpr, valuator: harsanyi_slots",
+    ],
+)
+def test_the_explained_value_is_that_of_the_first_estimate(command, tiny, tmp_path, kind):
+    """With two estimates a and b of a value, their mean and standard error are (a + b) / 2 and |a - b| / 2."""
+    inputs = ["loss", "user", "item", "popularity", "negative", "activity"]
+    method = f"{{kind: {kind}, interval: 1, users: 10, features: 4, inputs: [{', '.join(inputs)}]}}"
+    changes = ("seeds=[3]", f"methods={{valued: {method}}}", "removal=null")
+    ended = command("run", tiny.recipe, *changes, "--out", tmp_path / "run", "--workers", 1)
+    assert ended.code == 0, ended.err
+    estimates = pd.read_parquet(tmp_path / "run/trials/methods/valued/3/values.parquet")
+    for row in estimates.iloc[:: len(estimates) // 4].itertuples():
+        words = ("values", "explain", tmp_path / "run", "--user", row.user, "--item", row.item, "--json")
+        found = command(*words, "--top", 4).json["explanation"]
+        assert (found["user"], found["item"], found["seed"]) == (row.user, row.item, 3)
+        ends = row.value - row.standard_error, row.value + row.standard_error
+        assert any(found["value"] == pytest.approx(end, rel=1e-3, abs=1e-7) for end in ends)
+        assert company_sum(found) == pytest.approx(found["value"], rel=1e-9, abs=1e-15)
+        assert inputs_sum(found) == pytest.approx(found["value"], rel=1e-9, abs=1e-15)
+        assert list(found["inputs"]) == inputs
+        pairs = {(partner["user"], partner["item"]) for partner in found["partners"]}
+        assert pairs <= set(zip(estimates["user"], estimates["item"], strict=True)) - {(row.user, row.item)}
+        assert len(pairs) == len(found["partners"]) <= 4
+        assert len(pairs) + found["others"] + 1 in (32, len(estimates) % 32)
+
+
+def test_explain_looks_into_the_training_that_is_named(command, tiny, values):
+    words = ("values", "explain", tiny.run, "--user", values["user"][0], "--item", values["item"][0])
+    first, second = (command(*words, "--seed", seed, "--json").json["explanation"] for seed in (0, 1))
+    assert (first["seed"], second["seed"]) == (0, 1)
+    assert first["value"] != second["value"]
+    assert command(*words, "--json").json["explanation"] == first
+    assert "unknown seed '2' (allowed: 0, 1)" in command(*words, "--seed", 2).error
+
+
+def test_the_run_explains_its_highest_and_its_lowest_value(command, tiny, values):
+    written = json.loads((tiny.run / "explanations.json").read_text())
+    ends = [values.iloc[0], values.iloc[-1]]
+    assert [(found["user"], found["item"]) for found in written] == [(end["user"], end["item"]) for end in ends]
+    for found in written:
+        words = ("values", "explain", tiny.run, "--user", found["user"], "--item", found["item"], "--json")
+        explained = command(*words).json["explanation"]
+        for partner in explained["partners"]:
+            del partner["title"]
+        assert explained == found
+
+
+def test_a_run_that_keeps_no_valuator_is_explained_without_it(command, tiny, values, tmp_path):
+    shutil.copytree(tiny.run, tmp_path / "run")
+    (tmp_path / "run/trials/methods/valued/0/valuator.safetensors").unlink()
+    words = ("values", "explain", tmp_path / "run", "--user", values["user"][0], "--item", values["item"][0])
+    said = "the values of valued cannot be explained: there is no "
+    found = command(*words, "--json").json
+    assert found["explanation"] is None
+    assert said in found["problem"]
+    assert found["value"] == values["value"][0]
+    assert said in command(*words).out
+    assert said in command(*words, "--seed", 0).error
+    assert command(*words, "--seed", 1, "--json").json["explanation"]["seed"] == 1
+
+
+def test_values_without_a_valuator_behind_them_are_not_explained(command, tiny, tmp_path):
+    changes = ("seeds=[0]", "methods={valued: {kind: first-order}}", "removal=null", "training.epochs=1")
+    ended = command("run", tiny.recipe, *changes, "--out", tmp_path / "run", "--workers", 1)
+    assert ended.code == 0, ended.err
+    assert not (tmp_path / "run/explanations.json").exists()
+    first = command("values", "top", tmp_path / "run", "-n", 1, "--json").json[0]
+    words = ("values", "explain", tmp_path / "run", "--user", first["user"], "--item", first["item"])
+    found = command(*words, "--json").json
+    assert (found["rank"], found["explanation"]) == (1, None)
+    assert "which methods of kind dvr and dvrl write" in command(*words, "--seed", 0).error
+
+
+def test_a_damaged_valuator_is_an_error_of_one_line(command, tiny, values, tmp_path):
+    shutil.copytree(tiny.run, tmp_path / "run")
+    (tmp_path / "run/trials/methods/valued/1/valuator.safetensors").write_bytes(b"nothing")
+    words = ("values", "explain", tmp_path / "run", "--user", values["user"][0], "--item", values["item"][0])
+    assert "is not a safetensors file" in command(*words, "--seed", 1).error
+
+
+def test_explain_for_people_shows_what_made_the_value(command, tiny, values):
+    words = ("values", "explain", tiny.run, "--user", values["user"][0], "--item", values["item"][0])
+    found = command(*words, "--json").json["explanation"]
+    shown = command(*words).out
+    for partner in found["partners"]:
+        assert f"with user {partner['user']}, item {partner['item']}  " in shown
+    for name in ("on its own", f"with {found['others']} others", "an average sample", *found["inputs"]):
+        assert name in shown
+    assert shown.count(f"{found['value']:.4g}") >= 2
 
 
 @pytest.mark.parametrize(("part", "name"), [("valid", "validation"), ("test", "test")])
@@ -169,7 +277,7 @@ def test_a_run_without_valuator_says_so(command, unvalued, tmp_path):
         ("explain", unvalued, "--user", "007", "--item", "i1"),
         ("drop", unvalued, "--fraction", "0.1", "--out", tmp_path / "kept.csv"),
     ):
-        assert "has no values: its recipe has no method of kind dvr" in command("values", *words).error
+        assert "has no values: no method of its recipe gives values" in command("values", *words).error
     assert not any(tmp_path.iterdir())
 
 
@@ -187,7 +295,7 @@ def test_data_that_changed_since_is_refused(command, tiny, tmp_path):
 
 def test_items_have_titles_where_the_card_of_the_data_names_them(command, tiny, tmp_path):
     changes = ("data=ml-100k", "training.epochs=1", "training.batch_size=8192", "removal=null", "seeds=[0]")
-    methods = "methods={valued: {kind: dvr, users: 10, hidden: [4], draws: 2, order: 1}}"
+    methods = "methods={valued: {kind: dvr, users: 10, hidden: [4], draws: 2}}"
     ended = command("run", tiny.recipe, *changes, methods, "--out", tmp_path / "run", "--workers", 1)
     assert ended.code == 0, ended.err
     rows = command("values", "top", tmp_path / "run", "-n", 300, "--json").json
@@ -199,3 +307,6 @@ def test_items_have_titles_where_the_card_of_the_data_names_them(command, tiny, 
         "values", "explain", tmp_path / "run", "--user", rows[0]["user"], "--item", rows[0]["item"], "--json"
     )
     assert (found.json["title"], found.json["rank"]) == (rows[0]["title"], 1)
+    partners = found.json["explanation"]["partners"]
+    assert len(partners) == 5
+    assert [partner["title"] for partner in partners] == [known[partner["item"]] for partner in partners]

@@ -174,7 +174,7 @@ def test_the_log_tells_every_trial(finished):
         ({"data": "ml-100"}, r"data: unknown data set 'ml-100', did you mean 'ml-100k'"),
         ({"methods": {"a b": {"kind": "plain"}, "a-b": {"kind": "plain"}}, "removal": None}, r"would share a folder"),
         ({"methods": {"EASE": {"kind": "plain"}}, "removal": None}, r"'EASE' names a method and a reference"),
-        ({"removal": {"method": "plain"}}, r"unknown method of kind dvr 'plain'"),
+        ({"removal": {"method": "plain"}}, r"unknown method that gives values 'plain'"),
         ({"methods": {"DVR": {"kind": "dvr", "reward": "ndgc@5"}}}, r"methods\.DVR\.reward: unknown metric 'ndgc'"),
     ],
 )

@@ -84,7 +84,7 @@ def recipe(**changes):
         "model": {"name": "BPR", "parameters": {}},
         "seeds": [0, 1],
         "methods": {name: {"kind": kind} for name, kind in METHODS.items()},
-        "removal": {"method": "DVR"},
+        "removal": {"method": "DVR", "fractions": [0.2, 0.4], "keep": []},
     } | changes
 
 
@@ -96,6 +96,22 @@ def values(users, items, value):
     error, count = np.full(len(value), 0.0123), np.full(len(value), 2)
     found = {"value": value, "standard_error": error, "count": count, "rank": rank}
     return pa.table({"user": pa.array(users), "item": pa.array(items), **found})
+
+
+def explanation(user, item, **changes):
+    """Why an interaction has its value, as a run keeps it."""
+    return {
+        "user": user,
+        "item": item,
+        "seed": 3,
+        "value": 0.5,
+        "alone": 0.25,
+        "partners": [{"user": "bob", "item": "i2", "share": 0.375}],
+        "others": 1234,
+        "others_share": -0.125,
+        "average": 0.0625,
+        "inputs": {"user": 0.5, "loss": -0.0625},
+    } | changes
 
 
 def removal():

@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 import yaml
 from plotly.offline import get_plotlyjs
-from report_samples import Page, recipe, removal, summary, values, write_run
+from report_samples import Page, explanation, recipe, removal, summary, values, write_run
 
 from recval.report import write_report
 from recval.report.sections import removal_section
+from recval.store.files import write_json
 from recval.store.run import Run
 
 EVIL = "<script>alert('é\"&')</script>"
@@ -56,6 +57,24 @@ def test_the_extremes_are_listed_in_order(whole):
     assert "33.3 % of them below zero" in words
 
 
+def test_what_made_the_extreme_values_is_told_where_it_is_known(tmp_path, whole):
+    assert "What made" not in Page(whole).words
+    run = Run(tmp_path)
+    write_json(run.explanations_path, [explanation("ann", "i1"), explanation("ann", "i2", partners=[], alone=0.625)])
+    write_report(run)
+    words = Page(run.report_path.read_text(encoding="utf8")).words
+    inputs = "by what was observed share an average sample 0.0625 user 0.5000 loss −0.0625 value 0.5000"
+    assert (
+        "User ann, item i1 by company share on its own 0.2500 with user bob, item i2 0.3750 "
+        f"with 1,234 others −0.1250 value 0.5000 {inputs}"
+    ) in words
+    assert (
+        f"User ann, item i2 by company share on its own 0.6250 with 1,234 others −0.1250 value 0.5000 {inputs}"
+    ) in words
+    assert "in one batch of the training with seed 3" in words
+    assert re.findall(r"(ann|bob) (i\d) – (\S+) ± 0.0123 (\d) (\d)", words)[0] == ("ann", "i1", "0.5000", "2", "2")
+
+
 def test_data_that_is_gone_is_told(whole):
     assert re.search(r"Titles and ratings are missing, .*nowhere\.csv", Page(whole).words)
 
@@ -99,7 +118,11 @@ def test_names_from_the_data_are_escaped(tmp_path):
     asked["removal"]["method"] = found["valuator"] = f"M{EVIL}"
     histories = {(f"M{EVIL}", 0): HISTORIES["DVR", 0]}
     table = values([EVIL, "bob"], ["i1", EVIL], [1.0, -1.0])
-    html = report(tmp_path / "run", found, asked, table, removal(), histories)
+    run = write_run(tmp_path / "run", found, asked, table, removal(), histories)
+    partner = {"user": EVIL, "item": EVIL, "share": 0.5}
+    write_json(run.explanations_path, [explanation("bob", EVIL, partners=[{**partner, "item": "i1"}, partner])])
+    write_report(run)
+    html = run.report_path.read_text(encoding="utf8")
     page = Page(html)
     assert "<script>alert" not in html
     assert "Titles and ratings are missing" not in page.words
@@ -110,6 +133,9 @@ def test_names_from_the_data_are_escaped(tmp_path):
         f"M{EVIL} valued",
         f"{EVIL} T{EVIL} i1",
         f"bob plain {EVIL}",
+        f"User bob, item plain {EVIL}",
+        f"with user {EVIL}, item T{EVIL} i1",
+        f"with user {EVIL}, item plain {EVIL}",
     ):
         assert text in page.words
 

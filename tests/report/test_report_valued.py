@@ -1,9 +1,19 @@
 import numpy as np
 import pandas as pd
 import pytest
+from report_samples import explanation
 from scipy.stats import spearmanr
 
-from recval.report.valued import by_count, extremes, rank_correlation, with_counts
+from recval.report.valued import (
+    by_count,
+    explained_pairs,
+    explanations,
+    extremes,
+    rank_correlation,
+    with_counts,
+)
+from recval.store.files import write_json
+from recval.store.run import Run
 
 
 @pytest.fixture
@@ -52,3 +62,15 @@ def test_one_bin_where_all_counts_are_equal(frame):
     binned = by_count(frame.assign(activity=7), "activity")
     assert binned["activity"].tolist() == [7]
     assert binned["mean"].tolist() == pytest.approx([frame["value"].mean()])
+
+
+def test_a_run_without_explanations_has_none(tmp_path):
+    assert explanations(Run(tmp_path)) == []
+    assert len(explained_pairs([])) == 0
+
+
+def test_all_pairs_of_explanations_are_named(tmp_path):
+    run, found = Run(tmp_path), [explanation("ann", "i1"), explanation(7, "i3", partners=[])]
+    write_json(run.explanations_path, found)
+    assert explanations(run) == found
+    assert explained_pairs(found).to_records(index=False).tolist() == [("ann", "i1"), ("bob", "i2"), (7, "i3")]

@@ -201,6 +201,24 @@ class StaleCache(Mf):
         return self.kept[users]
 
 
+class AttachedElsewhere(Mf):
+    def attached_score(self, users):
+        return 2 * self.users[users] @ self.items.T
+
+
+class KeepsAGraph(Mf):
+    """Scoring with a gradient leaves scores behind that scoring without one gives back."""
+
+    kept = None
+
+    def score(self, users):
+        return super().score(users) if self.kept is None else self.kept
+
+    def attached_score(self, users):
+        self.kept = self.users[users] @ self.items.T + 1
+        return self.kept - 1
+
+
 class FoldsAlike(Mf):
     def fold_in(self, interactions):
         counts = torch.from_numpy(interactions.item_counts()).float()
@@ -233,6 +251,8 @@ BREAKAGES = {
     StepsOutsideState: "test_training_that_was_interrupted_ends_with_the_same_parameters",
     ScoresOutsideState: "test_its_state_can_be_kept_and_restored",
     StaleCache: "test_its_state_can_be_kept_and_restored",
+    AttachedElsewhere: "test_attached_scores_are_the_scores_with_a_gradient",
+    KeepsAGraph: "test_attached_scores_are_the_scores_with_a_gradient",
     FoldsAlike: "test_users_can_be_folded_in_by_their_interactions",
     FlatEmbeddings: "test_embeddings_are_a_row_each",
 }

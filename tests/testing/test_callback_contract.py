@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
+import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 
 from recval.testing import CallbackContract
 from recval.training import Callback
-from recval.valuation import DVR, Balanced, ReweightedLoss, Shuffled, TruncatedLoss, Uniform
+from recval.valuation import (
+    DVR,
+    Balanced,
+    FirstOrder,
+    GradientMatching,
+    LossRanking,
+    Propensity,
+    ReweightedLoss,
+    SelfPaced,
+    Shuffled,
+    TripletImportance,
+    TruncatedLoss,
+    Uniform,
+    Values,
+    dvrl,
+)
 
 
 def contract(name, make):
@@ -16,11 +33,20 @@ def contract(name, make):
 
 TestNothing = contract("Nothing", Callback)
 TestUniform = contract("Uniform", Uniform)
-TestBalanced = contract("Balanced", lambda: Balanced(0.5))
-TestTruncatedLoss = contract("TruncatedLoss", lambda: TruncatedLoss(0.3, 10))
-TestReweightedLoss = contract("ReweightedLoss", lambda: ReweightedLoss(0.1))
+TestBalanced = contract("Balanced", lambda: Balanced(alpha=0.5))
+TestTruncatedLoss = contract("TruncatedLoss", lambda: TruncatedLoss(rate=0.3, steps=10))
+TestReweightedLoss = contract("ReweightedLoss", lambda: ReweightedLoss(beta=0.1))
+TestLossRanking = contract("LossRanking", LossRanking)
+TestSelfPaced = contract("SelfPaced", lambda: SelfPaced(steps=10))
+TestPropensity = contract("Propensity", Propensity)
+TestFirstOrder = contract("FirstOrder", lambda: FirstOrder(interval=2, users=20))
+TestWeighingFirstOrder = contract("WeighingFirstOrder", lambda: FirstOrder(interval=2, users=20, weigh=True))
+TestTripletImportance = contract("TripletImportance", lambda: TripletImportance(interval=2, learning_rate=0.05))
+TestGradientMatching = contract("GradientMatching", lambda: GradientMatching(interval=3, users=20, learning_rate=0.05))
+TestDVRL = contract("DVRL", lambda: dvrl(interval=2, users=20))
 TestDVR = contract("DVR", lambda: DVR(interval=2, users=20))
 TestPolicy = contract("Policy", lambda: DVR(reward="ndcg@5", interval=2, users=20, action="selection"))
+TestLikeness = contract("Likeness", lambda: DVR(reward="likeness[unseen]", inputs=["user", "cosine"], interval=2))
 TestShuffled = contract("Shuffled", lambda: Shuffled(DVR(interval=2)))
 
 
@@ -58,6 +84,16 @@ class OutsideRandomness(Callback):
 
     def weigh(self, batch, losses):
         return self.scale[batch.row]
+
+
+class HalfValued(Callback):
+    def before_fit(self, loop):
+        self.train = loop.split.train
+
+    def after_fit(self):
+        half = self.train.take(np.arange(len(self.train) // 2))
+        players = {"user": half.users.ids.take(half.table["user"]), "item": half.items.ids.take(half.table["item"])}
+        self.values = Values.from_estimates(pa.table(players), [[0.0] * len(half)])
 
 
 class Counting(Callback):
@@ -104,6 +140,7 @@ BREAKAGES = {
     WritesLosses: "test_weighing_leaves_losses_and_parameters_as_they_are",
     WritesModel: "test_weighing_leaves_losses_and_parameters_as_they_are",
     OutsideRandomness: "test_the_same_seed_gives_the_same_training",
+    HalfValued: "test_values_are_one_an_interaction_and_finite",
     NeverRestores: "test_its_state_can_be_kept_and_restored",
     NoState: "test_training_that_was_interrupted_ends_alike",
 }

@@ -94,7 +94,7 @@ def test_a_user_of_weight_zero_is_not_trained():
         lambda: [DVR(reward="ndcg@5", interval=2, users=20, action="selection")],
         lambda: [DVR(reward="lambda-ndcg@5", interval=2, users=20)],
         lambda: [Shuffled(DVR(interval=2))],
-        lambda: [TruncatedLoss(0.3, 10)],
+        lambda: [TruncatedLoss(rate=0.3, steps=10)],
     ],
     ids=["plain", "dvr", "policy", "lambda", "shuffled", "t-ce"],
 )
@@ -222,9 +222,9 @@ def test_the_checkpoint_of_the_same_model_or_callback_with_other_settings_is_ref
     loop(seed=1, reg_weight=0.4, model="LightGCN").fit(tmp_path / "light.safetensors")
     with pytest.raises(RunError, match="the checkpoint of another training"):
         loop(seed=1, reg_weight=0.5, model="LightGCN").fit(tmp_path / "light.safetensors")
-    loop([TruncatedLoss(0.1)], seed=1).fit(tmp_path / "truncated.safetensors")
+    loop([TruncatedLoss(rate=0.1)], seed=1).fit(tmp_path / "truncated.safetensors")
     with pytest.raises(RunError, match="the checkpoint of another training"):
-        loop([TruncatedLoss(0.2)], seed=1).fit(tmp_path / "truncated.safetensors")
+        loop([TruncatedLoss(rate=0.2)], seed=1).fit(tmp_path / "truncated.safetensors")
     loop([Shuffled(DVR(reward="bpr"))], seed=1).fit(tmp_path / "shuffled.safetensors")
     with pytest.raises(RunError, match="the checkpoint of another training"):
         loop([Shuffled(DVR(reward="ndcg@5"))], seed=1).fit(tmp_path / "shuffled.safetensors")

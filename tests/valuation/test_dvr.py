@@ -9,7 +9,7 @@ from recval.backbones.recbole import build
 from recval.errors import ConfigError, ModelError
 from recval.testing import planted
 from recval.training import Loop, Training
-from recval.valuation import DVR
+from recval.valuation import DVR, Valuator
 
 SETTINGS = Training(epochs=25, batch_size=128, learning_rate=0.02, monitor="ndcg@5", patience=25)
 
@@ -33,6 +33,41 @@ def test_planted_noise_has_low_values():
     assert auroc(values.value, noisy) > 0.9
     shuffled = np.random.default_rng(0).permutation(values.value)
     assert 0.4 < auroc(shuffled, noisy) < 0.6
+
+
+@pytest.mark.parametrize("kind", ["harsanyi_esp", "harsanyi_slots", "mlp"])
+@pytest.mark.parametrize("reward", ["bpr", {"ndcg@5": 1.0, "gini@5": 0.5}])
+def test_every_network_learns_from_every_sort_of_reward(kind, reward):
+    """The last batch of an epoch is smaller than the others: 840 interactions, 128 a batch."""
+    split, _ = planted()
+    values = trained(split, valuator=kind, reward=reward, interval=4)
+    assert np.isfinite(values.value).all()
+    assert values.value.std() > 0
+    alone = values.players["alone"].to_numpy()
+    assert np.allclose(alone, values.value) == (kind == "mlp")
+
+
+def test_a_function_of_ones_own_is_a_reward():
+    split, _ = planted()
+
+    def spread(backbone, split, users):
+        return backbone.score(users).std()
+
+    described = DVR(reward=spread).settings.model_dump(mode="json")["reward"]
+    assert described.endswith("spread")
+    assert np.isfinite(trained(split, reward=spread, interval=4).value).all()
+
+
+def test_what_explains_the_values_are_the_parameters_of_the_valuator():
+    valuator = DVR(reward="ndcg@10", interval=1)
+    assert valuator.explainer_state is None
+    features = torch.randn(8, 2)
+    valuator.weigh(features, torch.rand(8))
+    state = valuator.explainer_state
+    again = Valuator(3)
+    again.load_state_dict(state)
+    observations = torch.cat([features, torch.rand(8, 1)], dim=1)
+    assert torch.equal(again(observations), valuator.learner.valuator(observations))
 
 
 def test_values_name_every_training_interaction_once():
@@ -113,7 +148,8 @@ def test_a_valuator_that_diverges_is_told():
         trained(split, interval=1, learning_rate=1e30)
 
 
-def test_foreign_state_resumes():
+@pytest.mark.parametrize("kind", ["harsanyi_esp", "harsanyi_slots", "mlp"])
+def test_foreign_state_resumes(kind):
     def losses(step):
         return torch.rand(16, generator=torch.Generator().manual_seed(step))
 
@@ -126,7 +162,7 @@ def test_foreign_state_resumes():
             valuator.reward(float(losses(step).sum()))
         return found
 
-    settings = {"reward": "recall@5", "interval": 2, "action": "selection", "rng": 1}
+    settings = {"reward": "recall@5", "interval": 2, "action": "selection", "valuator": kind, "rng": 1}
     whole, first, second = DVR(**settings), DVR(**settings), DVR(**settings)
     expected = run(whole, range(10))
     run(first, range(5))
@@ -144,5 +180,11 @@ def test_what_cannot_work_is_told():
         DVR(rewrad="bpr")
     with pytest.raises(ConfigError, match=r"temperature: .*greater than 0.* Got -1 instead"):
         DVR(temperature=-1)
+    with pytest.raises(
+        ConfigError, match="reward: expected the name of a reward, weights by name, or a function. Got 3"
+    ):
+        DVR(reward=3)
+    with pytest.raises(ConfigError, match="reward: the parts of a reward must all have a gradient"):
+        DVR(reward={"ndcg@10": 1, "bpr": 1})
     with pytest.raises(ConfigError, match="inputs.*'acitvity', did you mean 'activity'"):
         DVR(inputs=["acitvity"])

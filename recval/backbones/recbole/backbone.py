@@ -134,10 +134,14 @@ class RecBoleBackbone(Backbone):
     def score(self, users: Tensor) -> Tensor:
         """Return the scores of all items for each user, shape [U, n_items], in the present mode (training or not)."""
         self._caches.drop_stale()
-        if self.name in _DRAW_THEIR_SCORES:
-            with rng.isolated(self.settings["seed"], "score"):
-                return self._scored(users)
-        return self._scored(users)
+        return self._score_training_users(users)
+
+    def attached_score(self, users: Tensor) -> Tensor:
+        """Return the same, attached to the parameters; nothing is kept for the next scoring."""
+        self._caches.drop()
+        scores = self._score_training_users(users)
+        self._caches.drop()
+        return scores
 
     def fold_in(self, interactions: Interactions) -> Scorer:
         """Return a scorer for the users of other interactions with the same items, by what these users did.
@@ -198,6 +202,12 @@ class RecBoleBackbone(Backbone):
     def _pairs(self, users: Tensor, items: Tensor) -> dict[str, Tensor]:
         """Pairs of RecBole's ids as `predict` takes them."""
         return {self.settings["USER_ID_FIELD"]: users, self.settings["ITEM_ID_FIELD"]: items}
+
+    def _score_training_users(self, users: Tensor) -> Tensor:
+        if self.name in _DRAW_THEIR_SCORES:
+            with rng.isolated(self.settings["seed"], "score"):
+                return self._scored(users)
+        return self._scored(users)
 
     def _scored(self, users: Tensor) -> Tensor:
         if self._ranks_all_items:

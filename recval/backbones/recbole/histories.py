@@ -54,6 +54,10 @@ class Histories:
         """
         return self._cut(self._begin_of_row[rows], self._place[rows])
 
+    def before_samples(self, rows: Tensor, users: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what came before samples of these rows and users; all that the user did, where the row is -1."""
+        return self._cut(self._begins[users], torch.where(rows >= 0, self._place[rows], self._ends[users]))
+
     def of(self, users: Tensor) -> tuple[Tensor, Tensor]:
         """Return all that users did, given by code, shape [U]; the result is as in `before`."""
         return self._cut(self._begins[users], self._ends[users])

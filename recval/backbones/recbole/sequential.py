@@ -49,6 +49,9 @@ class SequentialBackbone(RecBoleBackbone):
     @torch.no_grad()
     def score(self, users: Tensor) -> Tensor:
         """Return the scores of all items for each user by its training interactions, shape [U, n_items]."""
+        return self._score_training_users(users)
+
+    def _score_training_users(self, users: Tensor) -> Tensor:
         return self._score_by(self._histories, users, knows_users=True)
 
     def fold_in(self, interactions: Interactions) -> Scorer:
@@ -69,6 +72,19 @@ class SequentialBackbone(RecBoleBackbone):
             scorer(torch.zeros(1, dtype=torch.int64, device=next(self.parameters()).device))
         return scorer
 
+    def user_embeddings(self, users: Tensor) -> Tensor:
+        """Return the rows of the tables of users; of a model without one, the mean vector of the items they met last.
+
+        Raises:
+            ModelError: the model has no table of items either.
+        """
+        if self._tables["user"]:
+            return super().user_embeddings(users)
+        items, _ = self._histories.of(users)
+        met = (items > 0).unsqueeze(2)
+        vectors = self.item_embeddings((items - 1).clamp(min=0).flatten()).unflatten(0, items.shape)
+        return (vectors * met).sum(1) / met.sum(1).clamp(min=1)
+
     def losses_of(self, rows: Any, size: int) -> Tensor:
         """Return the losses of samples, as `RecBoleBackbone` does; where BERT4Rec masked no item, 0 instead of 0/0."""
         if self._masks and not (rows[self.settings["MASK_INDEX"]] > 0).any():
@@ -76,7 +92,7 @@ class SequentialBackbone(RecBoleBackbone):
         return super().losses_of(rows, size)
 
     def _rows(self, batch: Batch) -> Any:
-        model, (items, lengths) = self.model, self._histories.before(batch.row)
+        model, (items, lengths) = self.model, self._histories.before_samples(batch.row, batch.user)
         user, item, negative = batch.user + 1, batch.item + 1, batch.negative + 1
         rows = {model.USER_ID: user, model.ITEM_SEQ: items, model.ITEM_SEQ_LEN: lengths}
         if self._reads_decoys:

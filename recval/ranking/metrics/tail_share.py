@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
+from recval.data.interactions import Codes
 from recval.ranking.lists import RankedLists
 from recval.ranking.metrics.metric import PerUser, metric
 
@@ -19,7 +21,15 @@ def tail_share(lists: RankedLists) -> PerUser:
     RecSys 2017, for the tail. RecBole's `TailPercentage` takes the least popular tenth of the items instead, and none
     that is without interactions.
     """
-    popularity = lists.context.popularity
+    return lists.mean_of(long_tail(lists.context.popularity))
+
+
+def long_tail(popularity: Codes) -> npt.NDArray[np.bool_]:
+    """Return whether each item is in the long tail, shape [n_items]; see `tail_share`.
+
+    Args:
+        popularity: the number of training interactions of each item, shape [n_items].
+    """
     falling = np.sort(popularity)[::-1]
     last = np.searchsorted(5 * np.cumsum(falling), 4 * falling.sum())
-    return lists.mean_of(popularity < falling[last])
+    return popularity < falling[last]

@@ -11,7 +11,9 @@ from pydantic import Discriminator, Field, Tag, ValidationInfo, field_validator,
 from recval.backbones import complete
 from recval.declarations import Declaration, validate
 from recval.errors import ConfigError, RecvalError, unknown
-from recval.recipes.schema import DataRecipe, Model, ModelRecipe, Seed
+from recval.recipes.models import Model, ModelRecipe
+from recval.recipes.schema import DataRecipe
+from recval.recipes.splits import Seed
 from recval.training import Training
 
 Number = Annotated[int | float, Field(allow_inf_nan=False)]

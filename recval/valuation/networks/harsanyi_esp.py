@@ -10,13 +10,13 @@ so the worth of a set of samples is v(S) = sum_c sum_k w_{c,k} e_k(z_c), e_k the
 
 is the exact Shapley value of sample m in the game v, in O(B C K) instead of O(2^B). It is efficient (the values sum to
 v of the batch), symmetric and permutation-equivariant; a sample with z = 0 is absent: its value is 0, and it changes
-nobody else's. The values are those of this learned game, not of training itself: what ties it to training is the
-reward that it is fitted to.
+nobody else's. What m owes to the company of j is
+
+    sum_c sum_k (w_{c,k} / (k (k - 1))) z_{m,c} z_{j,c} e_{k-2}(z_c without m and j)
 
 The weights w start at 0: until it has learnt something, the valuator values all samples alike.
 
-The paper (DVR, SDM 2025, arXiv 2502.08685) values a batch by a HarsanyiNet (ICML 2023, arXiv 2304.01811) over batch
-positions, so that a sample's value depends on where in the batch it stands. Here it does not.
+How to choose: this is the default. When not to use: if samples are to be valued one by one, `Additive` is enough.
 """
 
 from __future__ import annotations
@@ -27,19 +27,21 @@ from functools import reduce
 import torch
 from torch import Tensor, nn
 
+from recval.valuation.networks.base import BatchGame
 
-class HarsanyiESP(nn.Module):
-    """The game and its exact Shapley values.
+
+class HarsanyiESP(BatchGame):
+    """The game whose dividends are products over the samples of a coalition.
 
     Args:
-        features: length of a sample's feature vector; the zero vector stands for an absent sample.
+        features: length of a sample's feature vector.
         channels: number of channels C.
         order: largest coalition K with a dividend of its own, at least 1. The recursion over the order loses digits in
             float32 above 3.
         scale: what z is multiplied by; about 1/sqrt(batch size) keeps all orders of one size.
     """
 
-    def __init__(self, features: int, channels: int = 16, order: int = 2, scale: float = 2048**-0.5) -> None:
+    def __init__(self, features: int, channels: int = 4, order: int = 2, scale: float = 2048**-0.5) -> None:
         super().__init__()
         self.order = order
         self.scale = scale
@@ -47,11 +49,7 @@ class HarsanyiESP(nn.Module):
         self.weight = nn.Parameter(torch.zeros(order, channels))
 
     def worth(self, features: Tensor) -> Tensor:
-        """Return v of the samples present, a scalar.
-
-        Args:
-            features: shape [B, features]; zero rows are absent.
-        """
+        """Return what the samples present are worth together, a scalar."""
         polynomials = self._polynomials(self._channels(features), self.order)
         return (self._dividends * torch.stack(polynomials[1:])).sum()
 
@@ -59,12 +57,22 @@ class HarsanyiESP(nn.Module):
         """Return the Shapley value of each sample, shape [B]."""
         return reduce(torch.add, self._shares(features))
 
-    def values_by_order(self, features: Tensor) -> Tensor:
-        """Return each sample's share of the dividends of coalitions of 1, 2, ..., K samples, shape [B, K].
+    def alone(self, features: Tensor) -> Tensor:
+        """Return what each sample is worth without the others, shape [B]."""
+        return next(self._shares(features))
 
-        The first column is what a sample is worth alone; the others what it is worth through its company.
-        """
-        return torch.stack(list(self._shares(features)), dim=1)
+    def company(self, features: Tensor, position: int) -> Tensor:
+        """Return which part of one sample's value is owed to each other sample, shape [B]."""
+        z = self._channels(features)
+        sample = z[position]
+        others = z.index_fill(0, torch.tensor([position], device=z.device), 0.0)
+        polynomials = self._polynomials(others, self.order - 2)
+        found, product = z.new_zeros(len(z)), others
+        for order in range(2, self.order + 1):
+            found = found + product @ (sample * self._dividends[order - 1] / (order * (order - 1)))
+            if order < self.order:
+                product = others * (polynomials[order - 1] - product)
+        return found
 
     def _shares(self, features: Tensor) -> Iterator[Tensor]:
         """Yield each sample's share of the dividends of coalitions of 1, 2, ..., K samples, shape [B]."""

@@ -1,0 +1,53 @@
+"""What comes for free: scores of training interactions that take no valuation, for values to be compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from recval.backbones import build
+from recval.data import Interactions, Split
+from recval.rng import numpy_generator
+
+Scores = npt.NDArray[np.float64]
+
+_USERS_AT_ONCE = 1024
+_MOST_ITEMS = 20_000
+"""EASE needs a dense matrix of items by items; beyond as many it is left out."""
+
+
+def free_scores(split: Split, seeds: Sequence[int]) -> Iterator[tuple[str, int, Scores]]:
+    """Yield name, seed and a score of each training interaction, shape [n]; higher is to say more trustworthy.
+
+    Item popularity and user activity are counts of training interactions. EASE scores an interaction by the user's
+    other ones, its diagonal being 0, less the user's mean. Only the random scores depend on the seed; the others come
+    with the first.
+    """
+    train = split.train
+    yield "item popularity", seeds[0], train.item_counts()[train.item].astype(float)
+    yield "user activity", seeds[0], train.user_counts()[train.user].astype(float)
+    if len(train.items) <= _MOST_ITEMS:
+        yield "EASE", seeds[0], _centred(_ease(train), train)
+    for seed in seeds:
+        yield "random", seed, numpy_generator(seed, "free", "random").random(len(train))
+
+
+def _ease(train: Interactions) -> Scores:
+    """Return EASE's score of each interaction, with its default regularisation."""
+    backbone = build("EASE", train).eval()
+    scores = np.empty(len(train))
+    order = np.argsort(train.user, kind="stable")
+    starts = np.searchsorted(train.user[order], np.arange(0, len(train.users), _USERS_AT_ONCE))
+    for first, rows in zip(range(0, len(train.users), _USERS_AT_ONCE), np.split(order, starts[1:]), strict=True):
+        users = torch.arange(first, min(first + _USERS_AT_ONCE, len(train.users)))
+        found = backbone.score(users).numpy()
+        scores[rows] = found[train.user[rows] - first, train.item[rows]]
+    return scores
+
+
+def _centred(scores: Scores, train: Interactions) -> Scores:
+    total = np.bincount(train.user, scores, minlength=len(train.users))
+    return scores - (total / np.maximum(train.user_counts(), 1))[train.user]

@@ -1,0 +1,114 @@
+"""What a study may say: an ordinary recipe's fields, and the backbones and noise settings that it is repeated for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from recval.declarations import Declaration, checked, validate
+from recval.errors import ConfigError
+from recval.recipes.methods import Method
+from recval.recipes.models import Model
+from recval.recipes.noise import Noise
+from recval.recipes.schema import Data, Methods, Metrics, Recipe, References, Removal, Seeds, distinct_folders
+from recval.recipes.splits import AnySplit, RatioSplit
+from recval.training import Training
+
+Stage = Literal["detection", "curves", "targets", "stability", "cost"]
+STAGES: tuple[Stage, ...] = ("detection", "curves", "targets", "stability", "cost")
+
+
+class BackboneRecipe(Declaration):
+    """A backbone of a study.
+
+    Attributes:
+        model: its name, and parameters that replace its defaults.
+        training: how it is trained; by default as the study says.
+        methods: methods that it has in place of the study's of the same name, or besides.
+    """
+
+    model: Model
+    training: Training | None = None
+    methods: dict[str, Method] = {}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run of a study.
+
+    Attributes:
+        noise: the name of the noise setting.
+        backbone: the name of the backbone.
+        recipe: what is run.
+    """
+
+    noise: str
+    backbone: str
+    recipe: Recipe
+
+
+class Study(Declaration):
+    """A whole study.
+
+    Attributes:
+        description: what it asks, for the reader of the report.
+        data: the name of a data set's card, or a source of one's own.
+        split: how to hold out.
+        noise: the noise settings, by name; None leaves the data as it is.
+        backbones: the backbones, by name.
+        training: how to train them.
+        metrics: what to report on the test part.
+        seeds: the seeds of each method; the split stays the same.
+        methods: what to compare, by name; the first is the baseline.
+        references: models without training, to be listed beside the methods.
+        removal: the removal and addition curves, if they are wanted.
+        stages: the questions to ask.
+    """
+
+    description: str = ""
+    data: Data
+    split: AnySplit = RatioSplit()
+    noise: Annotated[dict[str, Noise | None], Field(min_length=1), checked(distinct_folders)] = {"as it is": None}
+    backbones: Annotated[dict[str, BackboneRecipe], Field(min_length=1), checked(distinct_folders)]
+    training: Training = Training()
+    metrics: Metrics = ("ndcg@10", "recall@10")
+    seeds: Seeds = (0, 1, 2, 3, 4)
+    methods: Methods = Field(min_length=1)
+    references: References = ()
+    removal: Removal | None = None
+    stages: Annotated[tuple[Stage, ...], Field(min_length=1)] = STAGES
+
+    @model_validator(mode="after")
+    def _every_cell_is_a_recipe(self) -> Study:
+        for noise, backbone in self._names():
+            try:
+                self._recipe(noise, backbone)
+            except ConfigError as error:
+                raise ValueError(f"{backbone} with the noise {noise!r}: {error}") from None
+        return self
+
+    def cells(self) -> list[Cell]:
+        """Return the runs, one noise setting after the other."""
+        return [Cell(noise, backbone, self._recipe(noise, backbone)) for noise, backbone in self._names()]
+
+    def _names(self) -> Iterator[tuple[str, str]]:
+        return ((noise, backbone) for noise in self.noise for backbone in self.backbones)
+
+    def _recipe(self, noise: str, backbone: str) -> Recipe:
+        own = self.backbones[backbone]
+        shared = {name: getattr(self, name) for name in ("data", "split", "metrics", "seeds", "references")}
+        return validate(
+            {
+                **shared,
+                "description": f"{self.description} Noise: {noise}; backbone: {backbone}.".strip(),
+                "noise": self.noise[noise],
+                "model": own.model,
+                "training": own.training or self.training,
+                "methods": self.methods | own.methods,
+                "removal": self.removal if "curves" in self.stages else None,
+            },
+            Recipe,
+        )

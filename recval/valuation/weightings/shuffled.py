@@ -1,0 +1,63 @@
+"""A placebo: a weighting's own weights, given to the wrong samples of the batch.
+
+What it gains over plain training is owed to uneven weights as such, not to knowing which sample is worth more.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from recval.backbones import Batch
+from recval.rng import torch_generator
+from recval.training import Callback, Loop
+
+
+class Shuffled(Callback):
+    """Another callback's weights, permuted at random within each batch.
+
+    Args:
+        weighting: the callback whose weights are permuted; it learns as ever, but is not asked for values.
+    """
+
+    def __init__(self, weighting: Callback) -> None:
+        self.weighting = weighting
+
+    def before_fit(self, loop: Loop) -> None:
+        """Prepare the weighting."""
+        self._seed = loop.seed
+        self.weighting.before_fit(loop)
+
+    def before_epoch(self, epoch: int) -> None:
+        """Derive the epoch's permutations."""
+        self._generator = torch_generator(self._seed, "shuffle", epoch)
+        self.weighting.before_epoch(epoch)
+
+    def weigh(self, batch: Batch, losses: Tensor) -> Tensor | None:
+        """Return the weighting's weights in random order, shape [B]."""
+        weights = self.weighting.weigh(batch, losses)
+        if weights is None:
+            return None
+        return weights[torch.randperm(len(weights), generator=self._generator).to(weights.device)]
+
+    def after_step(self) -> None:
+        """Pass the hook on."""
+        self.weighting.after_step()
+
+    def after_epoch(self, epoch: int) -> None:
+        """Pass the hook on."""
+        self.weighting.after_epoch(epoch)
+
+    def after_validation(self, epoch: int, metrics: dict[str, float]) -> None:
+        """Pass the hook on."""
+        self.weighting.after_validation(epoch, metrics)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the weighting's state."""
+        return self.weighting.state_dict()
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore the weighting's state."""
+        self.weighting.load_state_dict(state)

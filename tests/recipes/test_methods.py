@@ -1,0 +1,90 @@
+"""The kinds of methods that a recipe can compare."""
+
+from typing import get_args
+
+import pytest
+
+from recval import fit
+from recval.declarations import validate
+from recval.errors import ConfigError
+from recval.recipes import Recipe
+from recval.recipes.methods import Method
+from recval.testing import planted
+from recval.training import Training
+
+KINDS = {kind.model_fields["kind"].default: kind for kind in get_args(get_args(Method)[0])}
+QUICK = {"first-order": {"interval": 2}, "til": {"interval": 2}, "bod": {"interval": 2}}
+
+
+def recipe(methods, **others):
+    return validate({"data": "ml-100k", "model": {"name": "BPR"}, "methods": methods, **others}, Recipe)
+
+
+def test_every_kind_can_be_named_with_its_defaults():
+    methods = {kind: {"kind": kind} for kind in KINDS if kind != "shuffled"}
+    found = recipe({**methods, "shuffled": {"kind": "shuffled", "of": "til"}})
+    assert len(KINDS) == 14
+    for name, method in found.methods.items():
+        assert type(method) is KINDS[name]
+        first, second = found.callback(name), found.callback(name)
+        assert first is None if name == "plain" else first is not second
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in ("plain", "shuffled")])
+def test_a_kind_gives_values_if_it_says_so_and_weighs_if_it_says_so(kind):
+    method = recipe({"it": {"kind": kind, **QUICK.get(kind, {})}}).methods["it"]
+    callback = method.callback({})
+    weights = []
+    weigh = callback.weigh
+    callback.weigh = lambda batch, losses: weights.append(weigh(batch, losses)) or weights[-1]
+    result = fit(planted(20, 30, 12)[0], "LightGCN", callback, training=Training(epochs=1, batch_size=64))
+    assert (result.values is not None) == method.gives_values
+    assert all((each is not None) == method.weighs for each in weights)
+
+
+def test_settings_reach_the_callback():
+    methods = {
+        "a": {"kind": "self-paced", "start": 0.25, "form": "linear", "training": {"epochs": 3}},
+        "b": {"kind": "bod", "distance": "l2", "reward": "lambda-ndcg@5"},
+        "c": {"kind": "dvrl", "reward": "recall@20"},
+        "d": {"kind": "first-order", "weigh": True},
+    }
+    found = recipe(methods)
+    assert found.callback("a").settings.model_dump() == {"draws": 4, "form": "linear", "start": 0.25, "steps": 1000}
+    assert (found.callback("b").settings.distance, found.callback("b").settings.reward) == ("l2", "lambda-ndcg@5")
+    assert found.callback("d").settings.weigh
+    assert found.methods["d"].weighs
+    dvrl = found.callback("c").settings
+    assert (dvrl.reward, dvrl.valuator, dvrl.action, dvrl.fit) == ("recall@20", "mlp", "selection", 0)
+    assert dvrl.inputs == ("user", "item", "loss")
+
+
+def test_a_written_recipe_reads_back_alike():
+    methods = {kind: {"kind": kind} for kind in KINDS if kind != "shuffled"}
+    found = recipe({**methods, "placebo": {"kind": "shuffled", "of": "dvrl"}})
+    assert validate(found.model_dump(mode="json"), Recipe) == found
+
+
+def test_the_runs_values_are_those_of_the_removal_curve_or_of_the_first_that_gives_any():
+    methods = {"plain": {"kind": "plain"}, "T": {"kind": "t-ce"}, "D": {"kind": "dvr"}}
+    assert recipe(methods).valuator == "T"
+    assert recipe(methods).valuators == ["T", "D"]
+    assert recipe(methods, removal={"method": "D"}).valuator == "D"
+    assert recipe({"plain": {"kind": "plain"}}).valuator is None
+
+
+@pytest.mark.parametrize(
+    ("methods", "others", "named"),
+    [
+        ({"a": {"kind": "uniform"}}, {"removal": {"method": "a"}}, "unknown method that gives values 'a'"),
+        ({"a": {"kind": "loss"}, "b": {"kind": "shuffled", "of": "a"}}, {}, "unknown method that weighs 'a'"),
+        ({"a": {"kind": "first-order"}, "b": {"kind": "shuffled", "of": "a"}}, {}, "unknown method that weighs 'a'"),
+        ({"b": {"kind": "shuffled", "of": "b"}}, {}, "unknown method that weighs 'b'"),
+        ({"a": {"kind": "bod", "reward": "ndcg@10"}}, {}, r"methods\.a\.reward: the reward 'ndcg@10' has no gradient"),
+        ({"a": {"kind": "propensity", "clip": 0.5}}, {}, r"methods\.a\.clip: should be greater than or equal to 1"),
+        ({"a": {"kind": "dvrl", "valuator": "cnn"}}, {}, r"methods\.a\.valuator: unknown value 'cnn'"),
+    ],
+)
+def test_what_does_not_fit_is_named(methods, others, named):
+    with pytest.raises(ConfigError, match=named):
+        recipe(methods, **others)
