@@ -37,6 +37,16 @@ def checked(check: Callable[[Any], object]) -> AfterValidator:
     return AfterValidator(validator)
 
 
+def distinct(entries: Sequence[object]) -> None:
+    """Refuse entries of which one stands twice.
+
+    Raises:
+        ConfigError: one does.
+    """
+    if len(set(entries)) < len(entries):
+        raise ConfigError(f"no entry may stand twice, got {list(entries)}")
+
+
 class Declaration(BaseModel):
     """Base of every schema: immutable, and a key that it does not know is an error."""
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from importlib import import_module
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoints, entry_points
 from typing import Generic, TypeVar
 
 from recval.errors import ConfigError, unknown
@@ -49,7 +50,7 @@ class Registry(Generic[Plugin]):
         if name not in self._plugins and name in self._homes:
             import_module(self._homes[name])
         if name not in self._plugins:
-            for entry_point in entry_points(group=self._group, name=name):
+            for entry_point in self._offered.select(name=name):
                 self._plugins[name] = entry_point.load()
         if name not in self._plugins:
             raise ConfigError(unknown(self.kind, name, self))
@@ -59,8 +60,14 @@ class Registry(Generic[Plugin]):
         return name in set(self)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(sorted(set(self._plugins) | set(self._homes) | set(entry_points(group=self._group).names)))
+        return iter(sorted(set(self._plugins) | set(self._homes) | self._offered.names))
 
     @property
-    def _group(self) -> str:
-        return f"recval.{self.kind}s"
+    def _offered(self) -> EntryPoints:
+        return _entry_points(f"recval.{self.kind}s")
+
+
+@cache
+def _entry_points(group: str) -> EntryPoints:
+    """Return what installed packages offer; read once a process, since it opens the metadata of every package."""
+    return entry_points(group=group)

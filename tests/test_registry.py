@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from importlib.metadata import EntryPoint, EntryPoints
+from types import SimpleNamespace
 
 import pytest
 
@@ -11,7 +12,7 @@ from recval.registry import Registry
 
 @pytest.fixture
 def offered(monkeypatch):
-    """Lets installed packages offer plug-ins; returns the names of those that were loaded."""
+    """Lets installed packages offer plug-ins; gives the names of those that were loaded, and what was read."""
     loaded = []
 
     class Recorded(EntryPoint):
@@ -26,8 +27,11 @@ def offered(monkeypatch):
             Recorded("other", "math:sin", "recval.models"),
         ]
     )
-    monkeypatch.setattr(recval.registry, "entry_points", points.select)
-    return loaded
+    reads = []
+    monkeypatch.setattr(recval.registry, "entry_points", lambda **keys: reads.append(keys) or points.select(**keys))
+    recval.registry._entry_points.cache_clear()
+    yield SimpleNamespace(loaded=loaded, reads=reads)
+    recval.registry._entry_points.cache_clear()
 
 
 def test_what_is_registered_is_found():
@@ -62,10 +66,11 @@ def test_installed_packages_offer_plug_ins_that_are_loaded_when_named(offered):
     assert list(registry) == ["cosine", "own", "square"]
     assert "square" in registry
     assert "other" not in registry
-    assert offered == []
+    assert offered.loaded == []
     assert registry["square"] is math.sqrt
     assert registry["square"] is math.sqrt
-    assert offered == ["square"]
+    assert offered.loaded == ["square"]
+    assert offered.reads == [{"group": "recval.metrics"}], "the metadata of installed packages is read once"
 
 
 def test_an_unknown_name_tells_the_nearest_and_all(offered):
@@ -80,7 +85,7 @@ def test_an_unknown_name_tells_the_nearest_and_all(offered):
     with pytest.raises(ConfigError) as raised:
         Registry("thing")["os.system"]
     assert str(raised.value) == "unknown thing 'os.system' (allowed: none)"
-    assert offered == []
+    assert offered.loaded == []
 
 
 @pytest.mark.parametrize(

@@ -22,8 +22,8 @@ import numpy as np
 import torch
 from gymnasium import spaces
 
-from recval.adapter.observation import INPUTS, Input, Observer
-from recval.adapter.rewards import RewardSpec, measured_reward
+from recval.adapter.observation import INPUTS, Inputs, Observer
+from recval.adapter.rewards import RewardSpec, is_differentiable, measured_reward
 from recval.backbones import Backbone, Batch
 from recval.data import Split
 from recval.errors import ConfigError
@@ -37,8 +37,8 @@ class MetricEnvironment(gymnasium.Env[np.ndarray, np.ndarray]):
     Args:
         backbone: what is trained; each episode starts from the parameters that it has now.
         split: what to train on, and whose validation part the reward is measured on.
-        metric: the reward to move: a ranking metric with its cut-off, a weighted sum of several, or a function; see
-            `recval.adapter.rewards`.
+        metric: the reward to move, one without a gradient: a ranking metric with its cut-off, a weighted sum of
+            several, or a function; see `recval.adapter.rewards`.
         training: batch size, learning rate, weight decay and device; the rest is not used.
         steps: training steps an episode.
         actions: "weights" or "selection".
@@ -47,7 +47,7 @@ class MetricEnvironment(gymnasium.Env[np.ndarray, np.ndarray]):
         reward_every: steps between two looks at the metric; the reward is 0 in between.
 
     Raises:
-        ConfigError: a batch would be larger than the training part, or a metric is unknown.
+        ConfigError: a batch would be larger than the training part, a metric is unknown, or the reward has a gradient.
     """
 
     metadata = {"render_modes": []}
@@ -62,7 +62,7 @@ class MetricEnvironment(gymnasium.Env[np.ndarray, np.ndarray]):
         training: Training | None = None,
         steps: int = 100,
         actions: Literal["weights", "selection"] = "weights",
-        inputs: tuple[Input, ...] = INPUTS,
+        inputs: Inputs = INPUTS,
         users: int = 256,
         reward_every: int = 1,
     ) -> None:
@@ -71,6 +71,11 @@ class MetricEnvironment(gymnasium.Env[np.ndarray, np.ndarray]):
         if size > len(split.train):
             raise ConfigError(
                 f"batch_size must be at most the {len(split.train):,} training interactions. Got {size} instead"
+            )
+        if is_differentiable(metric):
+            raise ConfigError(
+                f"the reward {metric!r} has a gradient, and the environment pays for one that is measured; name a "
+                "metric, such as 'ndcg@10'"
             )
         self.backbone = backbone.to(self.training.device)
         self.split, self.metric, self.steps = split, metric, steps

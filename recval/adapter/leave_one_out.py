@@ -81,13 +81,9 @@ def ease_support(train: Interactions, users: Codes, items: Codes, regularisation
     Raises:
         DataError: there are more than `EASE_ITEMS` items.
     """
+    check_ease(train)
     matrix = _matrix(train)
     n_items = matrix.shape[1]
-    if n_items > EASE_ITEMS:
-        raise DataError(
-            f"the input ease inverts a matrix of all pairs of items, for up to {EASE_ITEMS:,} items; "
-            f"found {n_items:,}; use cosine"
-        )
     gram = (matrix.T @ matrix).toarray()
     gram[np.diag_indices(n_items)] += regularisation
     inverse = scipy.linalg.inv(gram, overwrite_a=True, check_finite=False)
@@ -102,6 +98,19 @@ def ease_support(train: Interactions, users: Codes, items: Codes, regularisation
         b, c = products[user, item], diagonal[item]
         found[pairs] = np.where(is_known, _without(quadratic[user], b, c), -b / c)
     return found
+
+
+def check_ease(train: Interactions) -> None:
+    """Check that the catalogue is not too large for `ease_support`.
+
+    Raises:
+        DataError: there are more than `EASE_ITEMS` items.
+    """
+    if len(train.items) > EASE_ITEMS:
+        raise DataError(
+            f"the input ease inverts a matrix of all pairs of items, for up to {EASE_ITEMS:,} items; "
+            f"found {len(train.items):,}; use cosine"
+        )
 
 
 def _without(a: Floats, b: Floats, c: Floats) -> Floats:

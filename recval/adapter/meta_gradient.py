@@ -16,7 +16,8 @@ is momentum, which spreads a gradient over several steps without changing their 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
@@ -41,6 +42,9 @@ def reward_gains(losses: Tensor, reward: Tensor, parameters: Sequence[Tensor], s
         reward: the differentiable reward at the current parameters, a scalar; higher is better.
         parameters: the backbone's parameters.
         step_sizes: the step size of each parameter; see `descent` and `preconditioned`.
+
+    Raises:
+        ModelError: the losses cannot be differentiated twice.
     """
     towards = gradient(reward, parameters)
     ones = torch.ones_like(losses, requires_grad=True)
@@ -50,8 +54,27 @@ def reward_gains(losses: Tensor, reward: Tensor, parameters: Sequence[Tensor], s
     if not bent:
         return torch.zeros_like(losses)
     directions = [towards[place] * sizes[place] for place in bent]
-    (found,) = torch.autograd.grad([products[place] for place in bent], ones, directions, retain_graph=True)
+    with differentiating_twice():
+        (found,) = torch.autograd.grad([products[place] for place in bent], ones, directions, retain_graph=True)
     return -found.detach() / len(losses)
+
+
+@contextmanager
+def differentiating_twice() -> Iterator[None]:
+    """Say in one line where losses have no second derivative: cuDNN's recurrent layers have none.
+
+    Raises:
+        ModelError: they have none.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if "cudnn" not in str(error).lower():
+            raise
+        raise ModelError(
+            "the losses must be differentiated twice, which torch cannot do for this model's recurrent layers on a GPU "
+            "by cuDNN; train it with device=cpu, take a ranking metric as the reward, or a model such as SASRec"
+        ) from error
 
 
 def descent(learning_rate: float) -> StepSizes:

@@ -22,12 +22,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from recval.adapter.leave_one_out import Floats, cosine_support, ease_support
+from recval.adapter.leave_one_out import Floats, check_ease, cosine_support, ease_support
 from recval.backbones import Backbone, Batch
-from recval.data import Interactions
+from recval.data import Interactions, Split
 from recval.data.interactions import Codes
-from recval.declarations import checked
-from recval.errors import ConfigError, unknown
+from recval.declarations import checked, distinct
+from recval.errors import ConfigError, DataError, unknown
 from recval.ranking.context import Context
 
 NAMES = ("user", "item", "negative", "loss", "activity", "popularity", "cosine", "ease", "held-out")
@@ -46,7 +46,9 @@ def check_input(name: str) -> None:
 
 Input = Annotated[str, checked(check_input)]
 """What is observed of a sample; see `Observer`."""
-INPUTS: tuple[Input, ...] = ("user", "item", "negative", "loss", "activity", "popularity")
+Inputs = Annotated[tuple[Input, ...], checked(distinct)]
+"""All that is observed of a sample, each once."""
+INPUTS: Inputs = ("user", "item", "negative", "loss", "activity", "popularity")
 """The inputs of the paper, and the counts."""
 FLOOR = {"cosine": 1e-2, "ease": 2e-3}
 """Supports below this are not told apart: their logarithm is cut off there."""
@@ -60,7 +62,7 @@ class Observer:
     Args:
         backbone: the model in training.
         train: the training interactions, which are counted, and leave-one-out support comes from.
-        inputs: what to observe: `user`, `item`, `negative` (embeddings), `loss`, `activity` (of the user) and
+        inputs: what to observe, each once: `user`, `item`, `negative` (embeddings), `loss`, `activity` (of the user),
             `popularity` (of the positive item), `cosine` and `ease` (support of the user's other interactions for the
             item), `held-out` (how many of the user's interactions are held out, against all users); `user[FIELD]` and
             `item[FIELD]`, a field's groups or categories as zeros and ones.
@@ -69,8 +71,8 @@ class Observer:
         pairs: the pairs that the rows of a batch are positions in; by default the training interactions.
 
     Raises:
-        ConfigError: an input or a field is unknown, or `held-out` is observed without validation interactions.
-        DataError: `ease` is observed, and there are too many items for it.
+        ConfigError: an input or a field is unknown, or an input stands twice.
+        DataError: `ease` is observed, and there are too many items for it; or `held-out`, and nothing is held out.
     """
 
     def __init__(
@@ -83,6 +85,7 @@ class Observer:
         valid: Interactions | None = None,
         pairs: Interactions | None = None,
     ) -> None:
+        distinct(inputs)
         self.inputs = tuple(inputs)
         self._backbone = backbone
         context = Context(users=train.users, items=train.items)
@@ -126,6 +129,20 @@ class Observer:
                 return self._tables[name].index_select(0, batch.user)
             case _:
                 return self._tables[name].index_select(0, batch.user if name.startswith("user") else batch.item)
+
+
+def check_observable(inputs: Sequence[Input], backbone: Backbone, split: Split) -> None:
+    """Check that samples can be observed, without the support of the users' interactions, which takes time.
+
+    Raises:
+        ConfigError: a field is unknown.
+        DataError: as for `Observer`.
+        ModelError: the backbone has no vectors of users or items.
+    """
+    if "ease" in inputs:
+        check_ease(split.train)
+    quick = [name for name in inputs if name not in FLOOR]
+    _ = Observer(backbone, split.train, quick, valid=split.valid).widths
 
 
 def _table(
@@ -176,8 +193,10 @@ def _log_support(name: str, train: Interactions, pairs: Interactions) -> Floats:
 
 def _held_out_rates(train: Interactions, valid: Interactions | None) -> Floats:
     """Return the logarithm of each user's held-out interactions over training ones, shrunk, shape [n_users]."""
-    if valid is None:
-        raise ConfigError("the input held-out counts validation interactions, and there are none here; leave it out")
+    if not valid:
+        raise DataError(
+            "the input held-out counts validation interactions, and there are none; split some off, or leave it out"
+        )
     rate = len(valid) / len(train)
     return np.log((valid.user_counts() + PRIOR * rate) / (train.user_counts() + PRIOR))
 

@@ -48,7 +48,7 @@ def against_the_others(numbers: Tensor) -> Tensor:
 
 
 class RewardScale:
-    """Standardises rewards by the mean and the standard deviation of the recent ones.
+    """Standardises a reward by recent ones: their mean, and their standard deviation with its own.
 
     Args:
         window: how many rewards are recent.
@@ -58,7 +58,10 @@ class RewardScale:
         self._recent: deque[float] = deque(maxlen=window)
 
     def standardise(self, reward: float) -> float:
-        """Return (reward - baseline) / scale by the rewards before it, then remember it; 0 for the first."""
+        """Return (reward - baseline) / scale, then remember the reward; 0 for the first.
+
+        The baseline is the mean of the rewards before it; the scale is the standard deviation of these and itself.
+        """
         past = torch.tensor(list(self._recent) or [reward], dtype=torch.float64)
         self._recent.append(reward)
         spread = torch.cat([past, past.new_tensor([reward])]).std(correction=0).item()

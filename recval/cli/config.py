@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from recval.cli.config_files import command_of
 from recval.cli.files import check_new
 from recval.cli.output import show_json, show_table
 from recval.cli.parameters import AsJson, Force, examples
@@ -35,7 +36,7 @@ def list_configs(json: AsJson = False) -> None:
         rows = []
         for name, path in shipped("configs").items():
             config = _read(path)
-            rows.append({"name": name, "command": _command(config), "description": config.description})
+            rows.append({"name": name, "command": f"recval {command_of(path)}", "description": config.description})
     if json:
         show_json(rows)
     else:
@@ -88,28 +89,13 @@ def validate(name: Name) -> None:
 
 
 def _read(path: Path) -> Recipe | Search | Study:
-    """Return what is in the file: a search where it has a space, a study where it has backbones, else a recipe."""
+    """Return what is in the file."""
     from recval.declarations import read
     from recval.recipes import Recipe
     from recval.recipes.search import Search
     from recval.recipes.study import Study
-    from recval.yaml_file import parse
 
-    _, values = parse(path)
-    keys = values if isinstance(values, dict) else {}
-    if "space" in keys:
+    command = command_of(path)
+    if command == "tune":
         return read(path, Search)
-    return read(path, Study) if "backbones" in keys else read(path, Recipe)
-
-
-def _command(config: Recipe | Search | Study) -> str:
-    from recval.recipes import Recipe
-    from recval.recipes.search import Search
-
-    return (
-        "recval run"
-        if isinstance(config, Recipe)
-        else "recval tune"
-        if isinstance(config, Search)
-        else "recval value-study"
-    )
+    return read(path, Study) if command == "value-study" else read(path, Recipe)

@@ -14,9 +14,14 @@ app = typer.Typer()
 def report(run: RunFolder) -> None:
     """Write the report of a run anew, and print its path."""
     with working("writing the report"):
+        from recval.errors import RunError
+        from recval.recipes.study.folder import StudyFolder
         from recval.report import write_report
         from recval.store.run import Run
 
+        study = StudyFolder(run)
+        if study.study_path.is_file():
+            raise RunError(f"{run} is a study; see {study.report_path}, or name one of its runs")
         finished = Run.open(run)
         write_report(finished)
     typer.echo(finished.report_path)

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from recval.cli.config_files import read_for
 from recval.cli.output import show
 from recval.cli.parameters import examples
 from recval.cli.progress import stages
@@ -40,12 +41,11 @@ def run(
     out = out or Path("runs") / path.stem
     try:
         with stages(quiet=quiet) as stage:
-            from recval.declarations import read
             from recval.engine import local_executor
             from recval.recipes import Recipe
             from recval.recipes import run as run_recipe
 
-            finished = run_recipe(read(path, Recipe, changes), out, local_executor(workers), stage)
+            finished = run_recipe(read_for("run", config, path, Recipe, changes), out, local_executor(workers), stage)
     except KeyboardInterrupt:
         typer.echo(f"interrupted; run the same command again to continue in {out}", err=True)
         raise typer.Exit(130) from None

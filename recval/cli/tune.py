@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from recval.cli.config_files import read_for
 from recval.cli.output import show_table
 from recval.cli.parameters import examples
 from recval.cli.progress import stages
@@ -46,12 +47,11 @@ def tune(
     try:
         with stages(quiet=quiet) as stage:
             from recval.backbones.card_file import read_own_card, write_tuned
-            from recval.declarations import read
             from recval.engine import local_executor
             from recval.recipes.search import Search
             from recval.recipes.search import tune as run_search
 
-            search = read(path, Search, changes)
+            search = read_for("tune", config, path, Search, changes)
             if card is not None:
                 read_own_card(card, search.model.name)
             tuned = run_search(search, out, local_executor(workers), stage)

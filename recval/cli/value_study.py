@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from recval.cli.config_files import read_for
 from recval.cli.output import show_table
 from recval.cli.parameters import examples
 from recval.cli.progress import stages
@@ -43,12 +44,12 @@ def value_study(
     out = out or Path("studies") / path.stem
     try:
         with stages(quiet=quiet) as stage:
-            from recval.declarations import read
             from recval.engine import local_executor
             from recval.recipes.study import Study
             from recval.recipes.study import study as run_study
 
-            folder, tables = run_study(read(path, Study, changes), out, local_executor(workers), stage)
+            asked = read_for("value-study", config, path, Study, changes)
+            folder, tables = run_study(asked, out, local_executor(workers), stage)
     except KeyboardInterrupt:
         typer.echo(f"interrupted; run the same command again to continue in {out}", err=True)
         raise typer.Exit(130) from None
@@ -63,7 +64,7 @@ _SHOWN = {
     ),
     "areas": (
         "removal and addition",
-        ("noise", "backbone", "curve", "order", "metric", "area", "difference", "p_value"),
+        ("noise", "backbone", "curve", "order", "metric", "area", "difference", "p_value_holm"),
     ),
     "targets": (
         "target metrics",

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from recval.data import Interactions, Split, Vocabulary, dataset_card
 from recval.declarations import read
-from recval.errors import DataError, RunError, nearest
+from recval.errors import ConfigError, DataError, RunError, nearest, unknown
 from recval.recipes import Recipe
 from recval.recipes.explaining import Explainer
 from recval.recipes.trials import MethodTrial
@@ -29,24 +29,37 @@ class ValuedRun:
     Attributes:
         run: the run.
         recipe: its recipe.
-        values: the values of its training interactions, over seeds.
+        method: the method that valued the training interactions.
+        values: their values, over seeds.
     """
 
     run: Run
     recipe: Recipe
+    method: str
     values: Values
 
     @classmethod
-    def open(cls, path: Path) -> ValuedRun:
+    def open(cls, path: Path, method: str | None = None) -> ValuedRun:
         """Return the run in a folder.
 
+        Args:
+            path: the folder.
+            method: whose values to look at; by default the valuator of the recipe.
+
         Raises:
+            ConfigError: the method gives no values.
             RunError: there is no run, it is not finished, or nothing was valued in it.
         """
         run = Run.open(path)
-        if not run.values_path.is_file():
+        recipe = read(run.recipe_path, Recipe)
+        if recipe.valuator is None:
             raise RunError(f"the run in {path} has no values: no method of its recipe gives values")
-        return cls(run, read(run.recipe_path, Recipe), Values.read(run.values_path))
+        method = method or recipe.valuator
+        if method not in recipe.valuators:
+            raise ConfigError(unknown("method that gives values", method, recipe.valuators))
+        of_seeds = (Values.read(values_path(run, method, seed)) for seed in recipe.seeds)
+        values = Values.read(run.values_path) if method == recipe.valuator else Values.mean_of(list(of_seeds))
+        return cls(run, recipe, method, values)
 
     @cached_property
     def split(self) -> Split:
@@ -130,7 +143,8 @@ class ValuedRun:
     def _explanation(self, row: int, seed: int | None, top: int) -> dict[str, Any]:
         """Return why a value is what it is; where that cannot be told and no seed is asked for, what the problem is."""
         try:
-            return {"explanation": Explainer.open(self.run, self.recipe, self.split, seed)(row, top), "problem": None}
+            explainer = Explainer.open(self.run, self.recipe, self.split, seed, self.method)
+            return {"explanation": explainer(row, top), "problem": None}
         except RunError as error:
             if seed is not None:
                 raise
@@ -161,7 +175,12 @@ class ValuedRun:
         raise DataError(f"there is no interaction of {pair} in the data; only training interactions have a value")
 
     def _of_seed(self, seed: int) -> Values:
-        return Values.read(MethodTrial(str(self.recipe.valuator), seed).folder(self.run) / "values.parquet")
+        return Values.read(values_path(self.run, self.method, seed))
+
+
+def values_path(run: Run, method: str, seed: int) -> Path:
+    """Return where the values of one training are kept."""
+    return MethodTrial(method, seed).folder(run) / "values.parquet"
 
 
 def _rows_of(part: Interactions, codes: Sequence[int]) -> npt.NDArray[np.intp]:

@@ -13,6 +13,8 @@ from recval.cli.parameters import AsJson, Force, RunFolder, examples
 from recval.cli.progress import working
 from recval.errors import ConfigError
 
+Method = Annotated[str | None, typer.Option(help="Whose values; by default the valuator of the recipe.")]
+
 app = typer.Typer(no_args_is_help=True, help="What the training interactions of a run are worth.")
 
 
@@ -21,13 +23,14 @@ def top(
     run: RunFolder,
     count: Annotated[int, typer.Option("--count", "-n", min=1, help="How many to show.")] = 10,
     lowest: Annotated[bool, typer.Option("--lowest", help="Show the least valuable ones.")] = False,
+    method: Method = None,
     json: AsJson = False,
 ) -> None:
     """Show the most, or least, valuable training interactions."""
     with working("reading the values"):
         from recval.cli.valued_run import ValuedRun
 
-        rows = ValuedRun.open(run).top(count, lowest=lowest)
+        rows = ValuedRun.open(run, method).top(count, lowest=lowest)
     if json:
         show_json(rows)
     else:
@@ -45,6 +48,7 @@ def drop(
     fraction: Annotated[float, typer.Option(help="The share to drop, between 0 and 1.")],
     out: Annotated[Path, typer.Option(help="The file to write: .csv, .parquet or .json.")],
     order: Annotated[Literal["lowest", "highest"], typer.Option(help="What to drop first.")] = "lowest",
+    method: Method = None,
     force: Force = False,
 ) -> None:
     """Write the training interactions without the least, or most, valuable ones."""
@@ -54,7 +58,7 @@ def drop(
     with working("reading the data"):
         from recval.cli.valued_run import ValuedRun
 
-        valued = ValuedRun.open(run)
+        valued = ValuedRun.open(run, method)
         kept = valued.without(fraction, lowest=order == "lowest")
         write_interactions(out, kept)
     dropped = len(valued.values) - len(kept)
@@ -71,6 +75,7 @@ def explain(
     run: RunFolder,
     user: Annotated[str, typer.Option(help="The user's id.")],
     item: Annotated[str, typer.Option(help="The item's id.")],
+    method: Method = None,
     seed: Annotated[int | None, typer.Option(help="The training to look into; by default the first.")] = None,
     top: Annotated[int, typer.Option(min=1, help="How many of the other interactions to name.")] = 5,
     json: AsJson = False,
@@ -79,7 +84,7 @@ def explain(
     with working("reading the run"):
         from recval.cli.valued_run import ValuedRun
 
-        found = ValuedRun.open(run).explain(user, item, seed, top)
+        found = ValuedRun.open(run, method).explain(user, item, seed, top)
     if json:
         show_json(found)
         return

@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from recval.data.interactions import Interactions, Split
 from recval.data.vocabulary import Codes
+from recval.declarations import distinct
 from recval.errors import ConfigError, DataError, unknown
 from recval.rng import RandomSource, numpy_generator, seed_of
 
@@ -59,17 +60,19 @@ def with_noise(
         split: the split.
         kind: "uniform" or "popularity": how the items are drawn.
         share: the made-up share of all interactions that a part then has, in (0, 1), rounded to whole interactions.
-        into: the parts.
+        into: the parts, each once.
         rng: the source of the draws.
 
     Raises:
-        ConfigError: there is no such kind or part.
-        DataError: `share` is no share, or a user has not enough items left that could be drawn.
+        ConfigError: there is no such kind or part, or a part stands twice.
+        DataError: `share` is no share, or comes to no interaction; or a user has not enough items left that could be
+            drawn.
     """
     if kind not in get_args(NoiseKind):
         raise ConfigError(unknown("kind of noise", kind, get_args(NoiseKind)))
     if not 0 < share < 1:
         raise DataError(f"the share of noise must be above 0 and below 1. Got {share} instead")
+    distinct(into)
     for name in into:
         _part(split, name)
     labelled = {name: _labelled(_part(split, name)) for name in _PARTS}
@@ -79,7 +82,7 @@ def with_noise(
     for name in into:
         part = labelled[name]
         generator = numpy_generator(seed_of(rng), "noise", name)
-        copied = np.sort(generator.integers(len(part), size=round(share / (1 - share) * len(part))))
+        copied = np.sort(generator.integers(len(part), size=_made_up(share, len(part), name)))
         _check_room(split, part.user[copied], taken, possible)
         item = _drawn_items(part.user[copied], taken, possible, len(split.items), generator)
         labelled[name] = _joined(part, copied, item)
@@ -91,6 +94,14 @@ def _part(split: Split, name: str) -> Interactions:
     if name not in _PARTS:
         raise ConfigError(unknown("part", name, _PARTS))
     return getattr(split, name)
+
+
+def _made_up(share: float, there: int, part: str) -> int:
+    """Return how many interactions make the share beside those that are there."""
+    number = round(share / (1 - share) * there)
+    if there and not number:
+        raise DataError(f"a share of {share:g} comes to no interaction beside the {there:,} of part {part}; raise it")
+    return number
 
 
 def _labelled(part: Interactions) -> Interactions:

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from recval.adapter.observation import Observer
@@ -49,7 +50,9 @@ class Explainer:
     valuator: Valuator
 
     @classmethod
-    def open(cls, run: Run, recipe: Recipe, split: Split, seed: int | None = None) -> Explainer:
+    def open(
+        cls, run: Run, recipe: Recipe, split: Split, seed: int | None = None, method: str | None = None
+    ) -> Explainer:
         """Read back what gave the values of a run.
 
         Args:
@@ -57,6 +60,7 @@ class Explainer:
             recipe: its recipe.
             split: its data, held out as in the run.
             seed: the seed that it was trained with; by default the first.
+            method: what gave the values; by default the valuator of the recipe.
 
         Raises:
             ConfigError: there is no such seed.
@@ -64,14 +68,15 @@ class Explainer:
         """
         if seed is not None and seed not in recipe.seeds:
             raise ConfigError(unknown("seed", seed, map(str, recipe.seeds)))
-        trial = MethodTrial(str(recipe.valuator), recipe.seeds[0] if seed is None else seed)
+        trial = MethodTrial(method or str(recipe.valuator), recipe.seeds[0] if seed is None else seed)
         settings, training = recipe.methods[trial.method], trial.training_of(recipe)
         state = _valuator_state(run, trial)
         assert isinstance(settings, DVRSettings)
         device = torch.device(training.device if torch.cuda.is_available() else "cpu")
         backbone = backbone_of(run, recipe, trial, split, device)
         observer = Observer(backbone, split.train, settings.inputs, device, valid=split.valid)
-        valuator = Valuator.of(settings, sum(observer.widths.values()), training.batch_size).to(device)
+        slots = min(training.batch_size, len(split.train))
+        valuator = Valuator.of(settings, sum(observer.widths.values()), slots).to(device)
         valuator.load_state_dict(state)
         sampler = TripletSampler(split.train, device)
         return cls(split, trial.seed, training.batch_size, backbone, observer, sampler, valuator)
@@ -85,8 +90,17 @@ class Explainer:
 
         Returns:
             What `recval.valuation.explanation.Explanation` says, in plain types, by the ids of users and items.
+
+        Raises:
+            RunError: the interaction is no sample of the model.
         """
-        batches = estimate_batches(self.sampler, self.batch_size, self.seed, draw=0)
+        rows = self.backbone.rows
+        if rows is not None and not (rows == row).any():
+            raise RunError(
+                "this interaction is no sample of the model, such as the first of a user in a sequential one: its "
+                "value is the mean of the others, so there is nothing to explain; ask for another"
+            )
+        batches = estimate_batches(self.sampler, self.batch_size, self.seed, 0, rows)
         batch = next(batch for batch in batches if (batch.row == row).any())
         position = int((batch.row == row).nonzero())
         observations = observe(self.backbone, self.observer, batch)
@@ -110,6 +124,8 @@ def write_explanations(run: Run, recipe: Recipe, split: Split) -> None:
     if recipe.valuator is None or not _state_path(run, MethodTrial(recipe.valuator, recipe.seeds[0])).exists():
         return
     explained, order = Explainer.open(run, recipe, split), Values.read(run.values_path).order()
+    if (rows := explained.backbone.rows) is not None:
+        order = order[np.isin(order, rows.cpu())]
     write_json(run.explanations_path, [explained(int(row)) for row in dict.fromkeys((order[0], order[-1]))])
 
 

@@ -18,8 +18,8 @@ class MethodRecipe(Declaration):
     """What every method may set for itself.
 
     Attributes:
-        model: the backbone; by default that of the recipe.
-        training: how it is trained; by default as the recipe says.
+        model: the backbone; by default that of the recipe, of a placebo that of the method it is the placebo of.
+        training: how it is trained; by default as the recipe says, or as that method's is.
         makes: what makes the method's callback of its settings; None for plain training.
         gives_values: whether it values the training interactions.
     """

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from recval.data import Split
 from recval.data.noise import NoiseKind, Part, with_noise, without_noise
-from recval.declarations import Declaration
+from recval.declarations import Declaration, checked, distinct
 from recval.recipes.splits import Seed
 
 
@@ -26,7 +26,7 @@ class Noise(Declaration):
     remove: tuple[Part, ...] = ()
     inject: NoiseKind | None = None
     share: Annotated[float, Field(gt=0, lt=1)] | None = None
-    into: Annotated[tuple[Literal["train", "valid"], ...], Field(min_length=1)] = ("train",)
+    into: Annotated[tuple[Literal["train", "valid"], ...], Field(min_length=1), checked(distinct)] = ("train",)
     seed: Seed = 0
 
     @model_validator(mode="after")
@@ -39,7 +39,8 @@ class Noise(Declaration):
         """Return the split with less noise, or with more.
 
         Raises:
-            DataError: there are no labels to go by, or nothing is left, or a user has met nearly all items.
+            DataError: there are no labels to go by, or nothing is left, or a user has met nearly all items, or the
+                share comes to no interaction.
         """
         cleaned = without_noise(split, self.remove) if self.remove else split
         if self.inject is None or self.share is None:

@@ -16,7 +16,7 @@ from recval.backbones import Backbone, Batch, build
 from recval.data import Split
 from recval.engine import Executor, Serial
 from recval.engine.executor import OnProgress
-from recval.errors import ConfigError, DataError
+from recval.errors import ConfigError, DataError, ModelError
 from recval.recipes.explaining import write_explanations
 from recval.recipes.fitting import check_refit
 from recval.recipes.models import ModelRecipe
@@ -87,18 +87,29 @@ def check(recipe: Recipe) -> Split:
         ModelError: a model cannot be built.
     """
     split = recipe.split_data()
+    check_on(recipe, split)
+    return split
+
+
+def check_on(recipe: Recipe, split: Split) -> None:
+    """Check all that can be checked of a recipe without training, on its data, already held out.
+
+    Raises:
+        ConfigError: as for `check`.
+        DataError: as for `check`.
+        ModelError: as for `check`.
+    """
     for name, part in (("validate", split.valid), ("test", split.test)):
         if len(part) == 0:
             raise DataError(f"split: no interactions are left to {name} on")
     _check_model(recipe.model, split, trained=True)
     for method in recipe.methods:
-        callback = recipe.callback(method)
-        if recipe.training_of(method).refit:
-            check_refit(recipe.model_of(method).name, callback)
-        check_weighable(_check_model(recipe.model_of(method), split, trained=True), [callback] if callback else [])
+        try:
+            _check_method(recipe, method, split)
+        except (ConfigError, DataError, ModelError) as error:
+            raise type(error)(f"methods.{method}: {error}") from None
     for model in recipe.references:
         _check_model(model, split, trained=False)
-    return split
 
 
 def _open(recipe: Recipe, path: str | Path) -> Experiment:
@@ -125,6 +136,16 @@ def _check_model(model: ModelRecipe, split: Split, *, trained: bool) -> Backbone
         user, item = (torch.from_numpy(codes.copy())[row] for codes in (few.user, few.item))
         backbone.loss_per_sample(Batch(row, user, item, item))
     return backbone
+
+
+def _check_method(recipe: Recipe, method: str, split: Split) -> None:
+    callback, model = recipe.callback(method), recipe.model_of(method)
+    if recipe.training_of(method).refit:
+        check_refit(model.name, callback)
+    backbone = _check_model(model, split, trained=True)
+    if callback is not None:
+        check_weighable(backbone, [callback])
+        callback.check(backbone, split)
 
 
 def _execute(name: str, experiment: Experiment, trials: Sequence[Trial], executor: Executor, stage: Stage) -> None:

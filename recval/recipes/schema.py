@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from itertools import pairwise
 from typing import Annotated, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from recval.data import DataSource, Split, dataset_card
-from recval.declarations import Declaration, checked
+from recval.declarations import Declaration, checked, distinct
 from recval.errors import ConfigError, DataError, unknown
 from recval.ranking import parse
-from recval.recipes.methods import Method, ShuffledMethod
+from recval.recipes.methods import Method, MethodRecipe, ShuffledMethod
 from recval.recipes.models import Model, ModelRecipe
 from recval.recipes.noise import Noise
 from recval.recipes.splits import AnySplit, CardSplit, RatioSplit, Seed
 from recval.store.run import folder_name
 from recval.training import Callback, Training
-
-
-def _distinct(values: Sequence[object]) -> None:
-    if len(set(values)) < len(values):
-        raise ConfigError(f"no entry may stand twice, got {list(values)}")
 
 
 def distinct_folders(names: Iterable[str]) -> None:
@@ -37,8 +33,8 @@ def distinct_folders(names: Iterable[str]) -> None:
             raise ConfigError(f"{other!r} and {name!r} would share a folder; rename one")
 
 
-Seeds = Annotated[tuple[Seed, ...], Field(min_length=1), checked(_distinct)]
-Fractions = Annotated[tuple[Annotated[float, Field(gt=0, lt=1)], ...], checked(_distinct)]
+Seeds = Annotated[tuple[Seed, ...], Field(min_length=1), checked(distinct)]
+Fractions = Annotated[tuple[Annotated[float, Field(gt=0, lt=1)], ...], checked(distinct)]
 
 
 class Removal(Declaration):
@@ -62,6 +58,9 @@ class Removal(Declaration):
     def _has_points(self) -> Self:
         if not self.dropped:
             raise ValueError("name shares to drop (fractions), or shares to train on alone (keep)")
+        for first, second in pairwise(self.dropped):
+            if share_name(first) == share_name(second):
+                raise ValueError(f"to drop {first} or {second} is the same to six digits; leave one out")
         return self
 
     @property
@@ -75,13 +74,18 @@ def dropped_of(kept: float) -> float:
     return round(1 - kept, 12)
 
 
+def share_name(dropped: float) -> str:
+    """Return the name of a share's folder; shares that agree in six digits have the same."""
+    return f"{dropped:g}"
+
+
 Data = Annotated[
     Annotated[str, checked(dataset_card), Tag("name")] | Annotated[DataSource, Tag("source")],
     Discriminator(lambda data: "name" if isinstance(data, str) else "source"),
 ]
 """The name of a data set's card, or a source of one's own."""
-Metrics = Annotated[tuple[Annotated[str, checked(parse)], ...], Field(min_length=1), checked(_distinct)]
-References = Annotated[tuple[Model, ...], checked(lambda models: _distinct([model.name for model in models]))]
+Metrics = Annotated[tuple[Annotated[str, checked(parse)], ...], Field(min_length=1), checked(distinct)]
+References = Annotated[tuple[Model, ...], checked(lambda models: distinct([model.name for model in models]))]
 Methods = Annotated[dict[str, Method], checked(distinct_folders)]
 
 
@@ -189,12 +193,31 @@ class Recipe(DataRecipe):
         return self.removal.method if self.removal is not None else next(iter(self.valuators), None)
 
     def model_of(self, method: str) -> ModelRecipe:
-        """Return the backbone that a method trains."""
-        return self.methods[method].model or self.model
+        """Return the backbone that a method trains; a placebo by default that of the method it is the placebo of."""
+        return next((said.model for said in self._said_of(method) if said.model), self.model)
 
     def training_of(self, method: str) -> Training:
-        """Return how a method's backbone is trained."""
-        return self.methods[method].training or self.training
+        """Return how a method's backbone is trained; a placebo's by default as that of the method it is one of."""
+        return next((said.training for said in self._said_of(method) if said.training), self.training)
+
+    def placebo_of(self, method: str) -> str | None:
+        """Return the first method that trains as this one does, with its weights given to the wrong samples."""
+        asked = self.model_of(method), self.training_of(method)
+        return next(
+            (
+                name
+                for name, other in self.methods.items()
+                if isinstance(other, ShuffledMethod)
+                and other.of == method
+                and (self.model_of(name), self.training_of(name)) == asked
+            ),
+            None,
+        )
+
+    def _said_of(self, method: str) -> list[MethodRecipe]:
+        """Return what is said of a method, then of the one that it is the placebo of."""
+        said = self.methods[method]
+        return [said, self.methods[said.of]] if isinstance(said, ShuffledMethod) else [said]
 
     def callback(self, method: str) -> Callback | None:
         """Return a fresh callback that weighs as a method does; None for plain training."""

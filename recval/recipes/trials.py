@@ -20,7 +20,7 @@ from recval.data import Split
 from recval.engine.executor import Report
 from recval.recipes.fitting import Result, fit
 from recval.recipes.models import ModelRecipe
-from recval.recipes.schema import Recipe
+from recval.recipes.schema import Recipe, share_name
 from recval.rng import numpy_generator
 from recval.store.files import write_json, write_table, write_tensors
 from recval.store.run import Run
@@ -120,7 +120,7 @@ class RemovalTrial:
 
     def folder(self, run: Run) -> Path:
         """Return where the trial is kept."""
-        return run.trial_path("removal", self.order, f"{self.fraction:g}", self.seed)
+        return run.trial_path("removal", self.order, share_name(self.fraction), self.seed)
 
     def model_of(self, recipe: Recipe) -> ModelRecipe:
         """Return the model that is trained: the one whose interactions were valued."""

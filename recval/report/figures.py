@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from recval.report.curves import ADDITION, KEPT
+
 GREY = "#85888c"
 """Readable on light and on dark paper."""
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
@@ -76,42 +78,30 @@ def value_by_count(binned: pd.DataFrame, label: str) -> go.Figure:
     return figure.update_xaxes(type="log", tickvals=_TICKS, tickformat=",d")
 
 
-def removal_curve(removal: pd.DataFrame, metric: str, whole: Mapping[str, float]) -> go.Figure:
-    """Return a metric over the share of interactions dropped, a line an order, with bars from lowest to highest seed.
+_COLOUR_OF_DROPPED = {"lowest": COLOURS[0], "highest": COLOURS[1], "random": GREY}
+
+
+def share_curve(points: pd.DataFrame, metric: str, whole: Mapping[str, float], curve: str) -> go.Figure:
+    """Return a removal or an addition curve: a line an order, with bars from lowest to highest seed.
+
+    Lines of the same trainings have the same colour in both.
 
     Args:
-        removal: columns order, fraction, seed and the metric.
+        points: columns order, share, seed and the metric; see `recval.report.curves.curve_points`.
         metric: the metric's name.
-        whole: the metric with nothing dropped, by seed; empty where that was not measured.
+        whole: the metric of training on everything, by seed; empty where that was not measured.
+        curve: which of the two it is.
     """
-    names = {order: f"{order} dropped" for order in _ORDER_COLOURS}
-    return _by_share(removal.assign(share=removal["fraction"]), metric, whole, "dropped", names)
-
-
-def addition_curve(removal: pd.DataFrame, metric: str, whole: Mapping[str, float]) -> go.Figure:
-    """Return a metric over the share of interactions that is trained on; see `removal_curve`.
-
-    What is left when the lowest are dropped are the highest, and the other way about.
-    """
-    names = {"lowest": "highest kept", "highest": "lowest kept", "random": "random kept"}
-    return _by_share(removal.assign(share=1 - removal["fraction"]), metric, whole, "kept", names)
-
-
-_ORDER_COLOURS = {"lowest": COLOURS[0], "highest": COLOURS[1], "random": GREY}
-
-
-def _by_share(
-    rows: pd.DataFrame, metric: str, whole: Mapping[str, float], verb: str, names: Mapping[str, str]
-) -> go.Figure:
-    """Return a metric over a share, a line an order; all of the interactions are a share of 0 or of 1."""
+    verb = "kept" if curve == ADDITION else "dropped"
     figure = blank_figure(f"share {verb}", metric)
-    start = pd.DataFrame({"share": float(verb == "kept"), metric: list(whole.values())})
-    for order, of_order in rows.groupby("order", sort=False):
+    start = pd.DataFrame({"share": float(curve == ADDITION), metric: list(whole.values())})
+    for order, of_order in points.groupby("order", sort=False):
         found = pd.concat([start, of_order]).groupby("share")[metric].agg(["mean", "min", "max"])
         bars = {"array": found["max"] - found["mean"], "arrayminus": found["mean"] - found["min"], "thickness": 1}
-        line = {"color": _ORDER_COLOURS[str(order)], "width": 2.5}
+        dropped = KEPT[str(order)] if curve == ADDITION else str(order)
+        line = {"color": _COLOUR_OF_DROPPED[dropped], "width": 2.5}
         figure.add_scatter(
-            x=found.index, y=found["mean"], error_y=bars, mode="lines+markers", line=line, name=names[str(order)]
+            x=found.index, y=found["mean"], error_y=bars, mode="lines+markers", line=line, name=f"{order} {verb}"
         )
     return figure.update_xaxes(tickformat=".0%")
 

@@ -14,7 +14,7 @@ from plotly.offline import get_plotlyjs
 from recval.report import formats
 from recval.report.names import data_title
 from recval.report.sections import curves_section, removal_section, values_section
-from recval.report.sentences import placebo_verdict, verdicts
+from recval.report.sentences import listed, placebo_verdict, verdicts
 from recval.report.tables import MetricTable
 from recval.store.files import write_text
 from recval.store.run import Run
@@ -27,14 +27,14 @@ def write_report(run: Run) -> None:
         RunError: a file of the run is missing or damaged, or the folder cannot be written.
     """
     recipe, summary = run.recipe(), run.metrics()
-    kinds = {name: method["kind"] for name, method in recipe["methods"].items()}
+    methods = recipe["methods"]
     context = {
-        "title": f"{recipe['model']['name']} on {data_title(recipe['data'])}",
+        "title": f"{listed(_models(recipe))} on {data_title(recipe['data'])}",
         "lead": recipe["description"],
         "recipe": recipe,
         "recipe_text": run.recipe_path.read_text(encoding="utf8"),
-        "verdicts": verdicts(summary, kinds),
-        "placebos": placebo_verdict(summary, kinds),
+        "verdicts": verdicts(summary, methods),
+        "placebos": placebo_verdict(summary, methods),
         "table": MetricTable.of(summary),
         "seed_tests": list(summary.get("seed_comparisons", {})),
         "curves": curves_section(run, recipe),
@@ -43,6 +43,13 @@ def write_report(run: Run) -> None:
         "environment": _flat(run.environment()),
     }
     write_page(run.report_path, "report.html.jinja", context)
+
+
+def _models(recipe: Mapping[str, Any]) -> list[str]:
+    """Return the names of the models that the methods train, each once; a placebo's are those of its method."""
+    methods = (method for method in recipe["methods"].values() if method["kind"] != "shuffled" or method.get("model"))
+    models = (method.get("model") or recipe["model"] for method in methods)
+    return list(dict.fromkeys(model["name"] for model in models))
 
 
 def write_page(path: Path, template: str, context: Mapping[str, Any]) -> None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from recval.errors import ConfigError, DataError
 from recval.report import figures
+from recval.report.curves import ADDITION, REMOVAL, curve_points, whole_of
+from recval.report.meanings import value_meaning
 from recval.report.names import with_names
-from recval.report.sentences import addition_fact, removal_fact, tests_of
+from recval.report.sentences import curve_fact, tests_of
 from recval.report.valued import (
     by_count,
     explained_pairs,
@@ -56,6 +57,7 @@ def values_section(run: Run, recipe: Mapping[str, Any], summary: Mapping[str, An
     labels = {"activity": "interactions of the user", "popularity": "interactions of the item"}
     return {
         "method": summary["valuator"],
+        "meaning": value_meaning(recipe["methods"][summary["valuator"]]),
         "count": len(values),
         "negative": float((values["value"] < 0).mean()),
         "estimates": int(values["count"].max()),
@@ -73,32 +75,24 @@ def values_section(run: Run, recipe: Mapping[str, Any], summary: Mapping[str, An
 def removal_section(run: Run, recipe: Mapping[str, Any], summary: Mapping[str, Any]) -> Section | None:
     """Return the removal and the addition curve of each metric.
 
-    Where nothing is dropped they show plain training, with the same seeds where there are.
+    Where nothing is dropped they show plain training of the same model, with the same seeds where there are.
     """
     removal = run.removal()
     if removal is None:
         return None
-    asked = recipe["removal"]
-    dropped = _points(removal, asked["fractions"])
-    kept = _points(removal, [1 - share for share in asked.get("keep", ())])
-    plain = next((name for name, method in recipe["methods"].items() if method["kind"] == "plain"), None)
+    asked, everything = recipe["removal"], whole_of(recipe, summary)
+    curves = {curve: curve_points(removal, asked, curve) for curve in (REMOVAL, ADDITION)}
     seeds = set(map(str, removal["seed"]))
     found = []
     for metric in tests_of(summary):
-        whole = {} if plain is None else summary["methods"][plain][metric]["by_seed"]
+        whole = everything.get(metric, {})
         same = {seed: value for seed, value in whole.items() if seed in seeds} or whole
-        if len(dropped):
-            figure = figures.removal_curve(dropped, metric, same)
-            found.append({"figure": figure, "fact": removal_fact(dropped, metric)})
-        if len(kept):
-            found.append({"figure": figures.addition_curve(kept, metric, same), "fact": addition_fact(kept, metric)})
-    return {"metrics": found, "method": asked["method"], "seeds": len(seeds), "kept": len(kept) > 0}
-
-
-def _points(removal: pd.DataFrame, dropped: Sequence[float]) -> pd.DataFrame:
-    """Return the rows whose share is one of those, up to rounding."""
-    near = np.isclose(removal["fraction"].to_numpy()[:, None], np.array(dropped)[None, :], rtol=0, atol=1e-9)
-    return removal[near.any(axis=1)]
+        found += [
+            {"figure": figures.share_curve(points, metric, same, curve), "fact": curve_fact(points, metric, curve)}
+            for curve, points in curves.items()
+            if len(points)
+        ]
+    return {"metrics": found, "method": asked["method"], "seeds": len(seeds), "kept": len(curves[ADDITION]) > 0}
 
 
 def _named(pairs: pd.DataFrame, recipe: Mapping[str, Any]) -> tuple[pd.DataFrame, str | None]:

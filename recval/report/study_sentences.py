@@ -59,7 +59,7 @@ def area_sentences(areas: pd.DataFrame) -> Iterator[str]:
         verb = "dropped" if curve == "removal" else "kept"
         parts = [
             f"{order} {verb} {signed(row['difference'])}"
-            + (f" ({p_equals(row['p_value'])})" if row["seeds"] > 1 else "")
+            + (f" ({p_equals(row['p_value_holm'])})" if pd.notna(row["p_value_holm"]) else "")
             for order, row in found.iterrows()
         ]
         yield (
@@ -69,7 +69,7 @@ def area_sentences(areas: pd.DataFrame) -> Iterator[str]:
 
 
 def target_sentences(targets: pd.DataFrame) -> Iterator[str]:
-    """Yield for each run which targets moved, which did not, and whether a placebo moved anything."""
+    """Yield for each run which targets moved, which did not, and what a placebo moved or is told apart from."""
     for (noise, backbone), rows in targets.groupby(["noise", "backbone"], sort=False):
         aimed = rows[rows["is_target"]]
         where = f"{backbone}, {noise}"
@@ -79,7 +79,8 @@ def target_sentences(targets: pd.DataFrame) -> Iterator[str]:
             moved = [_moved(row) for _, row in aimed[aimed["moved"]].iterrows()]
             rest = [_not_moved(row) for _, row in aimed[~aimed["moved"]].iterrows()]
             yield (
-                f"{where}: {len(moved)} of {len(aimed)} targets are significantly better than without weights: "
+                f"{where}: {len(moved)} of {len(aimed)} targets are significantly better than without weights "
+                f"(p adjusted within each metric, not over the targets): "
                 f"{'; '.join(moved) or 'none'}. Not so: {'; '.join(rest) or 'none'}."
             )
         placebos = rows[rows["kind"].isin(PLACEBOS)]
@@ -89,6 +90,12 @@ def target_sentences(targets: pd.DataFrame) -> Iterator[str]:
         ]
         if len(placebos):
             yield f"{where}: significantly moved by a placebo: {'; '.join(found) or 'nothing'}."
+        for method, tested in rows.dropna(subset=["placebo_p"]).groupby("method", sort=False):
+            apart, alike = tested[tested["placebo_p"] < LEVEL], tested[~(tested["placebo_p"] < LEVEL)]
+            yield (
+                f"{where}: {method} differs significantly from its own weights given to the wrong samples in: "
+                f"{_from_placebo(apart)}. Not so: {_from_placebo(alike)}."
+            )
 
 
 def stability_sentences(stability: pd.DataFrame) -> Iterator[str]:
@@ -105,6 +112,14 @@ def stability_sentences(stability: pd.DataFrame) -> Iterator[str]:
 def _largest(rows: pd.DataFrame, column: str) -> dict[Hashable, Any]:
     """Return the row with the largest value in a column."""
     return rows.nlargest(1, column).to_dict("records")[0]
+
+
+def _from_placebo(rows: pd.DataFrame) -> str:
+    told = [
+        f"{row['metric']} {signed(row['placebo_difference'])} ({p_equals(row['placebo_p'])})"
+        for _, row in rows.iterrows()
+    ]
+    return "; ".join(told) or "none"
 
 
 def _moved(row: pd.Series) -> str:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
-from recval.backbones import Batch
+from recval.backbones import Backbone, Batch
+from recval.data import Split
 from recval.declarations import Declaration
 
 if TYPE_CHECKING:
@@ -22,6 +23,14 @@ class Callback:
     Settings, which are public attributes that are numbers, text, declarations or other callbacks, tell a callback from
     others of its type: a checkpoint is continued with the same settings only.
     """
+
+    def check(self, backbone: Backbone, split: Split) -> None:
+        """Called before a recipe is run, to refuse by a `RecvalError` what cannot work; it must be quick.
+
+        Args:
+            backbone: the model, built on a few training interactions of the split.
+            split: what will be trained and validated on.
+        """
 
     def before_fit(self, loop: Loop) -> None:
         """Called once, with the loop that will train; `loop.backbone`, `loop.split` and `loop.seed` are set."""

@@ -103,11 +103,8 @@ class Loop:
         Raises:
             ModelError: there is none, since the backbone takes its steps itself.
         """
-        if self._optimizer is None:
-            raise ModelError(
-                f"{type(self.backbone).__name__} takes its training steps itself, so there is no optimiser to look at; "
-                "choose another model, or a valuator that needs none, such as DVR with a metric as its reward"
-            )
+        check_optimised(self.backbone)
+        assert self._optimizer is not None
         return self._optimizer
 
     def fit(self, checkpoint: Path | None = None, report: Report = lambda fraction: None) -> Progress:
@@ -254,4 +251,17 @@ def check_weighable(backbone: Backbone, callbacks: Sequence[Callback]) -> None:
         raise ModelError(
             f"{weighing[0]} weighs samples, but this model's loss is one of the whole batch; "
             "choose a model with a loss per sample, such as BPR, NeuMF or LightGCN"
+        )
+
+
+def check_optimised(backbone: Backbone) -> None:
+    """Check that a backbone is trained by an optimiser, whose steps can be looked at.
+
+    Raises:
+        ModelError: it takes its steps itself.
+    """
+    if isinstance(backbone, SelfTraining):
+        raise ModelError(
+            f"{type(backbone).__name__} takes its training steps itself, so there is no optimiser to look at; "
+            "choose another model, or a valuator that needs none, such as DVR with a metric as its reward"
         )

@@ -38,18 +38,19 @@ import torch
 from torch import Tensor
 
 from recval.adapter.meta_gradient import preconditioned, reward_gains
-from recval.adapter.observation import Observer
+from recval.adapter.observation import Observer, check_observable
 from recval.adapter.rewards import differentiable_reward, is_differentiable, measured_reward
 from recval.adapter.trial_steps import trial_rewards
-from recval.backbones import Batch
+from recval.backbones import Backbone, Batch
+from recval.data import Split
 from recval.declarations import validate
 from recval.errors import ConfigError
 from recval.rng import RandomSource, seed_of
-from recval.training import Callback, Loop
+from recval.training import Callback, Loop, check_optimised
 from recval.valuation.dvr_settings import DVRSettings
-from recval.valuation.estimating import estimate_batches, observe
+from recval.valuation.estimating import estimate_batches, seen_losses
 from recval.valuation.learner import ValuatorLearner
-from recval.valuation.likeness import Likeness, contrast_of
+from recval.valuation.likeness import Likeness, contrast_of, contrast_pairs
 from recval.valuation.projection import Projection
 from recval.valuation.valuator import mean_one
 from recval.valuation.values import Values
@@ -91,6 +92,18 @@ class DVR(Callback):
         self._metric: float | None = None
         self._looking = False
 
+    def check(self, backbone: Backbone, split: Split) -> None:
+        """Refuse inputs that cannot be observed, and a reward that cannot be computed or looked at by this model."""
+        check_observable(self.settings.inputs, backbone, split)
+        reward, users = self.settings.reward, self.settings.users
+        if self._contrast is not None:
+            contrast_pairs(self._contrast, split, self._seed)
+        elif self._differentiable:
+            check_optimised(backbone)
+            differentiable_reward(reward, split, users=users)
+        else:
+            measured_reward(reward, split, users=users, seed=self._seed)
+
     def before_fit(self, loop: Loop) -> None:
         """Prepare the reward, and the valuator for the loop's backbone."""
         self._loop, self._seed, self.values = loop, loop.seed, None
@@ -106,7 +119,8 @@ class DVR(Callback):
         else:
             self._measure = measured_reward(reward, split, users=users, seed=loop.seed, device=device)
         width = sum(self._observer.widths.values())
-        self._learner = ValuatorLearner(width, self.settings, loop.seed, device, loop.settings.batch_size)
+        slots = min(loop.settings.batch_size, len(split.train))
+        self._learner = ValuatorLearner(width, self.settings, loop.seed, device, slots)
 
     def weigh(self, batch: Batch | Tensor, losses: Tensor) -> Tensor:
         """Return the weight of each sample, mean 1, shape [B], without a graph.
@@ -156,8 +170,13 @@ class DVR(Callback):
         self._metric = metric
 
     def after_fit(self) -> None:
-        """Value the training interactions with the backbone of the best epoch and the valuator of the last."""
-        self.values = reduce(add, (self._estimate(draw) for draw in range(self.settings.draws)))
+        """Value the training interactions with the backbone of the best epoch and the valuator of the last.
+
+        An interaction that is no sample of the model, such as the first of a user in a sequential model, has the mean
+        of the others.
+        """
+        values, rows = reduce(add, map(self._estimate, range(self.settings.draws))), self._training_loop.backbone.rows
+        self.values = values if rows is None else values.unmet_as_mean(np.isin(np.arange(len(values)), rows.cpu()))
 
     @property
     def explainer_state(self) -> dict[str, Tensor] | None:
@@ -230,14 +249,17 @@ class DVR(Callback):
 
     @torch.no_grad()
     def _estimate(self, draw: int) -> Values:
-        """Return one estimate of each training interaction's value, with fresh batches and negatives."""
+        """Return one estimate of each sample's value, with fresh batches and negatives; 0 for what is no sample."""
         loop, valuator, game = self._training_loop, self.learner.valuator, self.learner.valuator.game
-        train = loop.split.train
-        value, alone = np.empty(len(train)), np.empty(len(train))
-        for batch in estimate_batches(loop.sampler, loop.settings.batch_size, self._seed, draw):
-            encoded = valuator.encode(observe(loop.backbone, self._training_observer, batch))
-            rows = batch.row.cpu().numpy()
-            value[rows] = game.values(encoded).double().cpu().numpy()
-            alone[rows] = game.alone(encoded).double().cpu().numpy()
+        projection, train = self._projection, loop.split.train
+        assert projection is not None
+        value, alone = np.zeros(len(train)), np.zeros(len(train))
+        rows = loop.backbone.rows
+        for batch in estimate_batches(loop.sampler, loop.settings.batch_size, self._seed, draw, rows):
+            losses = seen_losses(loop.backbone, self.settings.inputs, batch)
+            encoded = valuator.encode_by(partial(projection, batch=batch, losses=losses))
+            of_batch = batch.row.cpu().numpy()
+            value[of_batch] = game.values(encoded).double().cpu().numpy()
+            alone[of_batch] = game.alone(encoded).double().cpu().numpy()
         ids = {"user": train.users.ids.take(train.table["user"]), "item": train.items.ids.take(train.table["item"])}
         return Values.from_estimates(pa.table({**ids, "alone": alone}), value[None])

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, PlainSerializer, SkipValidation, model_validator
 
-from recval.adapter.observation import Input
+from recval.adapter.observation import Inputs
 from recval.adapter.rewards import Reward, RewardSpec, is_differentiable
 from recval.declarations import Declaration, checked
 from recval.errors import ConfigError
@@ -36,7 +36,7 @@ class DVRSettings(Declaration):
         reward: what training aims at: a metric such as "ndcg@10", a differentiable reward such as "bpr", a weighted sum
             of either sort, or, from Python, a function; see `recval.adapter.rewards`. Or "likeness[training]",
             "likeness[unseen]" or "likeness[popular]"; see `recval.valuation.likeness`.
-        inputs: what the valuator sees of a sample; see `recval.adapter.observation.Observer`.
+        inputs: what the valuator sees of a sample, each once; see `recval.adapter.observation.Observer`.
         valuator: the network that values the samples; see `recval.valuation.networks`.
         action: "weights" trains on all samples by their weights, "selection" on those that are drawn.
         temperature: how much a difference in value must be to change a weight.
@@ -65,7 +65,7 @@ class DVRSettings(Declaration):
         checked(_check_reward),
         PlainSerializer(_written, when_used="json"),
     ] = "bpr"
-    inputs: tuple[Input, ...] = Field(("user", "item", "activity", "popularity"), min_length=1)
+    inputs: Inputs = Field(("user", "item", "activity", "popularity"), min_length=1)
     valuator: Kind = "harsanyi_esp"
     action: Literal["weights", "selection"] = "weights"
     temperature: float = Field(0.05, gt=0, allow_inf_nan=False)

@@ -60,20 +60,8 @@ class ValuatorLearner:
 
     @torch.no_grad()
     def weights_by(self, project: Callable[[Tensor], Tensor]) -> Tensor:
-        """Return `weights` from the product of the observations and a matrix alone.
-
-        Args:
-            project: from the weight of the encoder's first layer, shape [out, F], to the product, shape [B, out]; it
-                may be written to.
-        """
-        first, *others = self.valuator.encoder
-        assert isinstance(first, nn.Linear)
-        hidden = project(first.weight)
-        if first.bias is not None:
-            hidden.add_(first.bias)
-        for layer in others:
-            hidden = hidden.tanh_() if isinstance(layer, nn.Tanh) else layer(hidden)
-        return self._weights(self.valuator.game.values(hidden))
+        """Return `weights` from what `Valuator.encode_by` takes."""
+        return self._weights(self.valuator.game.values(self.valuator.encode_by(project)))
 
     @torch.no_grad()
     def selections(self, observations: Tensor, count: int) -> Tensor:
@@ -149,7 +137,8 @@ class ValuatorLearner:
         self.generator.set_state(state["generator"])
         self._recent.load_state_dict(state["recent"])
         self._compared.load_state_dict(state["compared"])
-        self._selections.extend((observations, selected) for observations, selected in state["selections"])
+        device = next(self.valuator.parameters()).device
+        self._selections.extend((seen.to(device), selected.to(device)) for seen, selected in state["selections"])
 
     def _reinforce(self, observations: Tensor, selections: Tensor, advantages: Sequence[float]) -> None:
         """Take one step of the policy gradient over all selections, shape [G, B], and of the fit of their worth.

@@ -10,7 +10,7 @@ contrast (Bickel, Brückner and Scheffer, ICML 2007; Sugiyama, Suzuki and Kanamo
 Learning", 2012). Weights that rise with it turn the training data into the validation data (Shimodaira 2000).
 
 - `likeness[training]`: the contrast is the training data. For validation data that is cleaner than training data: the
-  values find what a clean sample has less of. Where both are alike, there is nothing to find.
+  values find what a clean sample has less of. Where both are alike, there is next to nothing to find.
 - `likeness[unseen]`: the contrast is the training users with items, drawn uniformly, that they have no interaction
   with. For validation data as it comes: the values find interactions that look accidental.
 - `likeness[popular]`: the same with items drawn by their popularity, for accidents that happen to popular items.
@@ -18,6 +18,11 @@ Learning", 2012). Weights that rise with it turn the training data into the vali
 How to choose: `likeness[training]` if somebody has checked the validation data, otherwise one of the others. When not
 to use: no metric is looked at, so there is no reason for a metric to rise; and an interaction that is rightly
 surprising has a low value.
+
+Counts (`activity`, `popularity`) and vectors (`user`, `item`) hold the training interactions that they are asked about,
+but not the validation interactions. So `likeness[training]` learns a little of what was trained on, even where both
+parts are alike: on Amazon Beauty, with the inputs `user` and `item`, Spearman's correlation of the values with
+popularity is -.60, at a standard deviation of .18 in log-odds. `cosine` and `ease` leave the interaction itself out.
 """
 
 from __future__ import annotations
@@ -29,10 +34,11 @@ import pyarrow as pa
 import torch
 from torch import Tensor
 
-from recval.adapter.observation import Input, Observer
+from recval.adapter.observation import Input, Inputs, Observer
+from recval.adapter.rewards.validation import check_validation
 from recval.backbones import Batch
 from recval.data import Interactions, Split
-from recval.errors import ConfigError, unknown
+from recval.errors import ConfigError, DataError, unknown
 from recval.ranking import ItemSets
 from recval.rng import torch_generator
 from recval.training import Loop, TripletSampler
@@ -57,7 +63,7 @@ def contrast_of(reward: Any) -> Contrast | None:
     return CONTRASTS[REWARDS.index(reward)]
 
 
-def check_inputs(inputs: tuple[Input, ...]) -> None:
+def check_inputs(inputs: Inputs) -> None:
     """Check that the inputs are defined for interactions that are not trained on.
 
     Raises:
@@ -78,14 +84,15 @@ class Likeness:
         contrast: what validation interactions are told from.
         loop: the training; its backbone is observed.
         inputs: what is observed.
+
+    Raises:
+        DataError: as for `contrast_pairs`.
     """
 
-    def __init__(self, contrast: Contrast, loop: Loop, inputs: tuple[Input, ...]) -> None:
+    def __init__(self, contrast: Contrast, loop: Loop, inputs: Inputs) -> None:
+        others = contrast_pairs(contrast, loop.split, loop.seed)
         self._validation = _Pairs(loop, inputs, loop.split.valid)
-        self._others = None
-        if contrast != "training":
-            generator = torch_generator(loop.seed, "likeness")
-            self._others = _Pairs(loop, inputs, unseen_pairs(loop.split, generator, popular=contrast == "popular"))
+        self._others = None if others is None else _Pairs(loop, inputs, others)
 
     def __call__(self, training: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Return observations of validation interactions and of the contrast, as many each as training samples.
@@ -105,7 +112,7 @@ class Likeness:
 class _Pairs:
     """Pairs of users and items, to be observed at random."""
 
-    def __init__(self, loop: Loop, inputs: tuple[Input, ...], pairs: Interactions) -> None:
+    def __init__(self, loop: Loop, inputs: Inputs, pairs: Interactions) -> None:
         split, self._device = loop.split, loop.settings.device
         self._observe = Observer(loop.backbone, split.train, inputs, self._device, valid=split.valid, pairs=pairs)
         row, user, item = torch.arange(len(pairs)), *map(torch.tensor, (pairs.user, pairs.item))
@@ -117,6 +124,23 @@ class _Pairs:
         return self._observe(self._all[rows], torch.zeros(count, device=self._device))
 
 
+def contrast_pairs(contrast: Contrast, split: Split, seed: int) -> Interactions | None:
+    """Return what validation interactions are told from; None for the training samples of the step.
+
+    Raises:
+        DataError: nobody has a validation item, or there are no unseen pairs.
+    """
+    check_validation(split)
+    if contrast == "training":
+        return None
+    try:
+        return unseen_pairs(split, torch_generator(seed, "likeness"), popular=contrast == "popular")
+    except DataError as error:
+        raise DataError(
+            f"likeness[{contrast}] needs items that users have not met: {error}; take likeness[training]"
+        ) from None
+
+
 def unseen_pairs(split: Split, generator: torch.Generator, *, popular: bool = False) -> Interactions:
     """Return pairs that are neither trained on nor held out for validation, about as many as training interactions.
 
@@ -124,6 +148,9 @@ def unseen_pairs(split: Split, generator: torch.Generator, *, popular: bool = Fa
         split: the interactions; each user is drawn as often as it has training interactions.
         generator: the source of the pairs, on the CPU.
         popular: draw the items by their popularity, instead of uniformly; pairs that are known are left out then.
+
+    Raises:
+        DataError: a user has met every item; or, if `popular`, every pair that was drawn is known.
     """
     train = split.train
     users = torch.from_numpy(train.user.copy())
@@ -132,6 +159,8 @@ def unseen_pairs(split: Split, generator: torch.Generator, *, popular: bool = Fa
         return _interactions(train, train.user, items)
     items = train.item[torch.randperm(len(train), generator=generator).numpy()]
     is_new = ~ItemSets.of(train, split.valid).contains(train.user, items[:, None])[:, 0]
+    if not is_new.any():
+        raise DataError(f"all of the {len(train):,} pairs that were drawn are known")
     return _interactions(train, train.user[is_new], items[is_new])
 
 

@@ -82,6 +82,24 @@ class Values:
             raise DataError("there are no values to take the mean of")
         return reduce(add, (cls.from_estimates(run.players, run.value[None]) for run in runs))
 
+    def unmet_as_mean(self, met: npt.NDArray[np.bool_]) -> Values:
+        """Return the values where players that nothing was estimated of have the means of the others, as one estimate.
+
+        Args:
+            met: whether anything was estimated of each player, shape [n].
+        """
+        if met.all():
+            return self
+
+        def filled(numbers: Floats) -> Floats:
+            return np.where(met, numbers, numbers[met].mean() if met.any() else 0.0)
+
+        players = _identity(self.players)
+        for name in self.players.column_names:
+            if name not in _IDENTITY:
+                players = players.append_column(name, pa.array(filled(self.players[name].to_numpy())))
+        return Values(players, filled(self.value), np.where(met, self.variance, 0.0), np.where(met, self.count, 1))
+
     @cached_property
     def standard_error(self) -> Floats:
         """The standard error of each value, shape [n]; infinite where there is one estimate."""

@@ -82,3 +82,9 @@ def test_selecting_nothing_leaves_the_parameters_alone(split):
 def test_a_batch_larger_than_the_data_is_refused(split):
     with pytest.raises(ConfigError, match="batch_size must be at most the 150 training interactions. Got 2048"):
         MetricEnvironment(build("BPR", split.train), split)
+
+
+@pytest.mark.parametrize("metric", ["bpr", {"soft-ndcg@5": 1.0}])
+def test_a_reward_with_a_gradient_is_none_for_it(split, metric):
+    with pytest.raises(ConfigError, match="has a gradient, and the environment pays for one that is measured"):
+        environment(split, metric=metric)

@@ -127,6 +127,48 @@ def test_gains_equal_one_gradient_a_sample():
         assert gains[sample].item() == pytest.approx(-0.5 / len(USERS) * inner.item(), abs=1e-12)
 
 
+class OnceDifferentiable(torch.autograd.Function):
+    """Squares, like cuDNN's recurrent layers: the gradient is there, and has no derivative."""
+
+    message = "derivative for _cudnn_rnn_backward is not implemented. Double backwards is not supported for CuDNN RNNs"
+
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x * x
+
+    @staticmethod
+    def backward(ctx, grad):
+        return NoDerivative.apply(ctx.saved_tensors[0], grad)
+
+
+class NoDerivative(torch.autograd.Function):
+    """The gradient of `OnceDifferentiable`."""
+
+    @staticmethod
+    def forward(ctx, x, grad):
+        return 2 * x * grad
+
+    @staticmethod
+    def backward(ctx, grad):
+        raise NotImplementedError(OnceDifferentiable.message)
+
+
+@pytest.mark.parametrize(
+    ("message", "error", "said"),
+    [
+        (OnceDifferentiable.message, ModelError, r"^the losses must be differentiated twice[^\n]* device=cpu[^\n]*$"),
+        ("out of memory", NotImplementedError, "^out of memory$"),
+    ],
+)
+def test_losses_without_a_second_derivative_are_told(monkeypatch, message, error, said):
+    monkeypatch.setattr(OnceDifferentiable, "message", message)
+    weight = torch.tensor([2.0, 3.0], requires_grad=True)
+    losses = OnceDifferentiable.apply(weight)
+    with pytest.raises(error, match=said):
+        reward_gains(losses, weight.sum(), [weight], descent(1.0))
+
+
 def test_the_losses_graph_survives():
     model = Model()
     losses = model.losses(USERS, ITEMS)

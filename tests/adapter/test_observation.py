@@ -5,12 +5,12 @@ import pyarrow as pa
 import pytest
 import torch
 
-from recval.adapter import Observer
+from recval.adapter import Observer, observation
 from recval.adapter.leave_one_out import cosine_support
-from recval.adapter.observation import check_input
+from recval.adapter.observation import check_input, check_observable
 from recval.backbones import Batch, build
-from recval.data import Interactions, Vocabulary
-from recval.errors import ConfigError
+from recval.data import Interactions, Split, Vocabulary
+from recval.errors import ConfigError, DataError
 from recval.testing import planted
 
 USERS = Vocabulary(pa.array(["a", "b", "c"]), pa.table({"gender": ["F", None, "M"]}))
@@ -89,5 +89,24 @@ def test_what_cannot_be_observed_is_told():
         check_input("popularty")
     with pytest.raises(ConfigError, match="unknown user field 'gendr'"):
         observe(["user[gendr]"])
-    with pytest.raises(ConfigError, match="held-out counts validation interactions"):
-        observe(["held-out"])
+    with pytest.raises(ConfigError, match=r"no entry may stand twice, got \['user', 'user'\]"):
+        observe(["user", "user"])
+
+
+@pytest.mark.parametrize("valid", [None, VALID.take(np.arange(0))])
+def test_what_is_held_out_needs_validation_interactions(valid):
+    with pytest.raises(DataError, match="held-out counts validation interactions, and there are none; split some off"):
+        observe(["held-out"], valid=valid)
+
+
+def test_what_can_be_observed_is_checked_without_the_work(monkeypatch):
+    backbone, split = build("BPR", TRAIN, {"embedding_size": 4}, seed=0), Split(TRAIN, VALID, VALID)
+    monkeypatch.setattr(observation, "cosine_support", None)
+    monkeypatch.setattr(observation, "ease_support", None)
+    check_observable(["user", "cosine", "ease", "held-out", "item[class]"], backbone, split)
+    check_observable(["cosine"], backbone, split)
+    with pytest.raises(ConfigError, match="unknown item field 'clas', did you mean 'class'"):
+        check_observable(["cosine", "item[clas]"], backbone, split)
+    monkeypatch.setattr("recval.adapter.leave_one_out.EASE_ITEMS", 3)
+    with pytest.raises(DataError, match="for up to 3 items; found 4; use cosine"):
+        check_observable(["ease"], backbone, split)

@@ -98,7 +98,14 @@ def test_a_plugin_file_registers_one(registry, split, backbone, tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("ndcg", "is taken"), ("bpr", "is taken"), ("soft-x", "is taken"), ("a@b", "must not"), ("", "must not be empty")],
+    [
+        ("ndcg", "is taken"),
+        ("bpr", "is taken"),
+        ("soft-x", "is taken"),
+        ("likeness-x", "is taken"),
+        ("a@b", "must not"),
+        ("", "must not be empty"),
+    ],
 )
 def test_names_that_cannot_be(registry, name, message):
     with pytest.raises(ConfigError, match=message):

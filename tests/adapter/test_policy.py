@@ -38,7 +38,7 @@ def test_entropy_is_largest_when_undecided():
     assert with_bonus.item() == pytest.approx(-entropy.mean().item())
 
 
-def test_rewards_are_standardised_by_the_past():
+def test_the_baseline_is_of_the_past_and_the_scale_of_the_reward_too():
     scale = RewardScale(window=3)
     assert scale.standardise(5.0) == 0
     assert scale.standardise(7.0) == pytest.approx((7 - 5) / 1.0)

@@ -150,3 +150,11 @@ def test_which_rewards_have_a_gradient(reward, expected):
 def test_unknown_rewards_are_told(reward):
     with pytest.raises(ConfigError, match=r"unknown metric|cut-off"):
         is_differentiable(reward)
+
+
+def test_likeness_is_named_where_a_reward_is_unknown_and_refused_where_it_is_no_reward():
+    with pytest.raises(ConfigError, match=r"unknown metric 'likenes'.*for DVR alone likeness\[training\]"):
+        is_differentiable("likenes[training]")
+    for reward in ("likeness[training]", {"likeness[training]": 1}, {"ndcg@10": 1, "likeness[unseen]": 1}):
+        with pytest.raises(ConfigError, match=r"'likeness\[\w+\]' is no reward of a model.*not in a sum"):
+            is_differentiable(reward)

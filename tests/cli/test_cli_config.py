@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import os
+
 import pytest
 
+from recval.data import dataset_card
 from recval.declarations import shipped
+from recval.yaml_file import parse
 
 
 def test_list_names_every_recipe_and_what_it_asks(command):
@@ -22,6 +26,9 @@ def test_show_and_copy_give_the_file_as_it_is(command, tmp_path, name):
 
 @pytest.mark.parametrize("name", shipped("configs"))
 def test_every_shipped_recipe_is_valid(command, name):
+    data = parse(shipped("configs")[name])[1]["data"]
+    if "RECVAL_DATA" in dataset_card(data).origin and "RECVAL_DATA" not in os.environ:
+        pytest.skip(f"the data set {data} is in the folder that RECVAL_DATA names, which is not set")
     ended = command("config", "validate", name)
     assert ended.code == 0, ended.err
     assert ended.out.endswith("valid\n")
@@ -81,3 +88,37 @@ def test_validate_finds_what_a_run_would(command, tiny, tmp_path, before, after,
     path.write_text(tiny.recipe.read_text().replace(before, after))
     assert said in command("config", "validate", path).error
     assert [path.name for path in tmp_path.iterdir()] == ["mine.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("given", "name", "said"),
+    [
+        ("run", "tune-bpr-ml100k", "is a search, which recval run does not take; use recval tune tune-bpr-ml100k"),
+        ("tune", "dvr-ml100k", "is a recipe, which recval tune does not take; use recval run dvr-ml100k"),
+        ("value-study", "dvr-ml100k", "is a recipe, which recval value-study does not take; use recval run dvr-ml100k"),
+    ],
+)
+def test_a_file_for_another_command_is_told_with_that_command(command, tmp_path, monkeypatch, given, name, said):
+    monkeypatch.chdir(tmp_path)
+    assert said in command(given, name).error
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_study_is_told_by_its_backbones(command, tiny, tmp_path):
+    study = tmp_path / "mine.yaml"
+    model = "model: {name: BPR, parameters: {embedding_size: 8}}"
+    study.write_text(tiny.recipe.read_text().replace(model, f"backbones: {{MF: {{{model}}}}}"))
+    assert command("config", "validate", study).code == 0
+    for given in ("run", "tune"):
+        assert f"is a study, which recval {given} does not take; use recval value-study {study}" in (
+            command(given, study, "--out", tmp_path / "out").error
+        )
+
+
+@pytest.mark.parametrize("given", ["run", "tune", "value-study"])
+def test_a_file_of_no_sort_is_read_as_what_the_command_takes(command, tmp_path, given):
+    path = tmp_path / "mine.yaml"
+    path.write_text("description: nothing else\n")
+    assert "is missing" in command(given, path, "--out", tmp_path / "out").error
+    path.write_text("")
+    assert "expected keys and values, found nothing" in command(given, path, "--out", tmp_path / "out").error

@@ -193,7 +193,6 @@ def test_bad_searches_end_as_one_line(command, search, tmp_path):
     assert "wrong.yaml, line 6: space: unknown setting of training to search 'learning_rat'" in error
     assert "did you mean 'learning_rate'" in error
     assert "unknown config" in command("tune", "tune-bprr").error
-    assert "the key 'space' is missing" in command("tune", "dvr-ml100k").error
 
 
 def test_config_knows_searches(command, search):

@@ -36,6 +36,7 @@ def test_value_study_prints_what_was_found_and_where_the_report_is(command, stud
     again = command("value-study", study, "--out", out, "--workers", 1)
     assert again.out == ended.out
     assert "holds another study" in command("value-study", study, "seeds=[4]", "--out", out).error
+    assert f"{out} is a study; see {out / 'study.html'}" in command("report", out).error
 
 
 def test_overrides_and_the_folder_s_name(command, study, tmp_path, monkeypatch):
@@ -52,7 +53,6 @@ def test_bad_studies_end_as_one_line(command, study, tmp_path):
     assert "wrong.yaml, line 13: methods.loss.kind: unknown value 'lost', did you mean 'loss'" in (
         command("value-study", wrong).error
     )
-    assert "the key 'backbones' is missing" in command("value-study", "dvr-ml100k").error
     assert "unknown config" in command("value-study", "no-such-study").error
     error = command("value-study", study, "noise.uniform.remove=[train]", "--out", tmp_path / "found").error
     assert "MF with the noise 'uniform': noise: the interactions have no column 'label'" in error

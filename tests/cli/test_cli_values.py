@@ -183,6 +183,28 @@ def test_the_explained_value_is_that_of_the_first_estimate(command, tiny, tmp_pa
         assert len(pairs) + found["others"] + 1 in (32, len(estimates) % 32)
 
 
+def test_what_is_no_sample_of_the_model_has_nothing_to_explain(command, tiny, tmp_path):
+    """Sequential: the first interaction of a user. All values are equal, so the first row has rank 1."""
+    ratings = pd.read_csv(tiny.ratings, dtype={"uid": str})
+    ratings.assign(when=range(len(ratings))).to_csv(tmp_path / "ratings.csv", index=False)
+    model = "{name: SASRec, parameters: {hidden_size: 8, inner_size: 8, n_layers: 1, n_heads: 1}}"
+    method = "{kind: dvr, interval: 1, users: 10, learning_rate: 1.0e-60}"
+    changes = ("seeds=[3]", f"model={model}", f"methods={{valued: {method}}}", "removal=null", "training.epochs=1")
+    data = f"data.path={tmp_path / 'ratings.csv'}"
+    ended = command("run", tiny.recipe, data, *changes, "--out", tmp_path / "run", "--workers", 1)
+    assert ended.code == 0, ended.err
+    values = pd.read_parquet(tmp_path / "run/values.parquet")
+    assert (values["value"] == values["value"][0]).all()
+    first = values.drop_duplicates("user")
+    explained = json.loads((tmp_path / "run/explanations.json").read_text())
+    pairs = {(found["user"], found["item"]) for found in explained}
+    assert pairs
+    assert not pairs & set(zip(first["user"], first["item"], strict=True))
+    words = ("values", "explain", tmp_path / "run", "--user", first["user"].iloc[0], "--item", first["item"].iloc[0])
+    assert "no sample of the model" in command(*words, "--json").json["problem"]
+    assert "no sample of the model" in command(*words, "--seed", 3).error
+
+
 def test_explain_looks_into_the_training_that_is_named(command, tiny, values):
     words = ("values", "explain", tiny.run, "--user", values["user"][0], "--item", values["item"][0])
     first, second = (command(*words, "--seed", seed, "--json").json["explanation"] for seed in (0, 1))
@@ -310,3 +332,22 @@ def test_items_have_titles_where_the_card_of_the_data_names_them(command, tiny, 
     partners = found.json["explanation"]["partners"]
     assert len(partners) == 5
     assert [partner["title"] for partner in partners] == [known[partner["item"]] for partner in partners]
+
+
+def test_the_values_of_any_method_can_be_looked_at(command, tiny, tmp_path):
+    methods = "methods={plain: {kind: plain}, loss: {kind: loss}, D: {kind: dvr, interval: 1}}"
+    changes = ("training.epochs=2", "seeds=[0,1]", methods, "removal=null")
+    assert command("run", tiny.recipe, *changes, "--out", tmp_path / "run", "--workers", 1).code == 0
+    for method in ("loss", "D"):
+        found = command("values", "top", tmp_path / "run", "-n", 3, "--method", method, "--json").json
+        folders = [tmp_path / "run" / "trials" / "methods" / method / seed for seed in ("0", "1")]
+        each = np.array([pq.read_table(folder / "values.parquet")["value"].to_numpy() for folder in folders])
+        np.testing.assert_allclose([row["value"] for row in found], np.sort(each.mean(axis=0))[:-4:-1])
+    one = found[0]
+    pair = ("--user", one["user"], "--item", one["item"], "--json")
+    explained = command("values", "explain", tmp_path / "run", "--method", "D", *pair).json
+    assert explained["explanation"] is not None
+    assert list(explained["by_seed"].values()) == pytest.approx(list(each[:, each.mean(axis=0).argmax()]))
+    refused = command("values", "top", tmp_path / "run", "--method", "plain")
+    assert refused.code == 2
+    assert "unknown method that gives values 'plain'" in refused.err

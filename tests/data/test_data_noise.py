@@ -172,6 +172,17 @@ def test_a_share_must_be_one(random_split, share):
         with_noise(random_split, "uniform", share)
 
 
+def test_a_share_of_nothing_is_told(random_split):
+    rows = len(random_split.train)
+    with pytest.raises(DataError, match=f"a share of 0.0001 comes to no interaction beside the {rows} of part train"):
+        with_noise(random_split, "uniform", 1e-4)
+
+
+def test_a_part_is_named_once(random_split):
+    with pytest.raises(ConfigError, match="no entry may stand twice"):
+        with_noise(random_split, "uniform", 0.1, into=("train", "train"))
+
+
 def test_unknown_names_are_told(random_split):
     with pytest.raises(ConfigError, match="unknown kind of noise 'unifrom', did you mean 'uniform'"):
         with_noise(random_split, "unifrom", 0.1)

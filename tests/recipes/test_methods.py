@@ -9,6 +9,7 @@ from recval.declarations import validate
 from recval.errors import ConfigError
 from recval.recipes import Recipe
 from recval.recipes.methods import Method
+from recval.recipes.trials import MethodTrial
 from recval.testing import planted
 from recval.training import Training
 
@@ -57,6 +58,32 @@ def test_settings_reach_the_callback():
     dvrl = found.callback("c").settings
     assert (dvrl.reward, dvrl.valuator, dvrl.action, dvrl.fit) == ("recall@20", "mlp", "selection", 0)
     assert dvrl.inputs == ("user", "item", "loss")
+
+
+def test_a_placebo_trains_what_the_method_trains_that_it_is_the_placebo_of():
+    """Unless it says otherwise itself; so the weights' places are all that the two differ in."""
+    own = {"model": {"name": "LightGCN"}, "training": {"epochs": 3}}
+    methods = {
+        "D": {"kind": "dvr", **own},
+        "E": {"kind": "dvr"},
+        "of D": {"kind": "shuffled", "of": "D"},
+        "of E": {"kind": "shuffled", "of": "E"},
+        "its own": {"kind": "shuffled", "of": "D", "model": {"name": "BPR"}, "training": {"epochs": 4}},
+    }
+    found = recipe(methods, training={"epochs": 7})
+    trained = {name: (found.model_of(name).name, found.training_of(name).epochs) for name in methods}
+    assert trained == {
+        "D": ("LightGCN", 3),
+        "E": ("BPR", 7),
+        "of D": ("LightGCN", 3),
+        "of E": ("BPR", 7),
+        "its own": ("BPR", 4),
+    }
+    assert {name: found.placebo_of(name) for name in ("D", "E", "of D")} == {"D": "of D", "E": "of E", "of D": None}
+    assert [MethodTrial("of D", 0).model_of(found).name, MethodTrial("of D", 0).training_of(found).epochs] == [
+        "LightGCN",
+        3,
+    ]
 
 
 def test_a_written_recipe_reads_back_alike():

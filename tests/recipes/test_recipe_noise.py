@@ -56,6 +56,7 @@ def test_no_noise_leaves_the_data_alone(labelled):
         ({"inject": "unifrom", "share": 0.1}, "noise.inject: unknown value 'unifrom', did you mean 'uniform'"),
         ({"inject": "uniform", "share": 1.0}, "noise.share: should be less than 1"),
         ({"inject": "uniform", "share": 0.1, "into": ["test"]}, "noise.into.0: unknown value 'test'"),
+        ({"inject": "uniform", "share": 0.1, "into": ["train", "train"]}, "noise.into: no entry may stand twice"),
         ({"remove": ["validation"]}, "noise.remove.0: unknown value 'validation', did you mean 'valid'"),
     ],
 )
@@ -68,6 +69,7 @@ def test_what_cannot_be_is_refused_by_key(labelled, noise, message):
     ("noise", "message"),
     [
         ({"remove": ["train"]}, "noise: the interactions have no column 'label'"),
+        ({"inject": "uniform", "share": 1e-4}, "noise: a share of 0.0001 comes to no interaction beside"),
         ({"inject": "uniform", "share": 0.9}, "noise: user .* items left that could be drawn; lower the share"),
     ],
 )

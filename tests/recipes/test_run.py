@@ -17,7 +17,7 @@ from recval.data import split_given
 from recval.declarations import validate
 from recval.engine import Processes, Serial
 from recval.errors import ConfigError, DataError, ModelError, RunError
-from recval.recipes import Recipe, run
+from recval.recipes import Recipe, check, run
 from recval.recipes.trials import RemovalTrial
 from recval.store.run import Run
 from recval.testing import planted
@@ -204,6 +204,62 @@ def test_what_is_wrong_is_told_before_anything_is_written(recipe, tmp_path, chan
     with pytest.raises(error, match=message):
         run(wrong, tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+SELF_TRAINING = {"model": {"name": "CompiledBPR", "parameters": {"embedding_size": 4}}}
+
+
+@pytest.mark.parametrize(
+    ("method", "error", "message"),
+    [
+        ({"kind": "dvr", "reward": "soft-group-gap[recall,gender]@5"}, ConfigError, "unknown user field 'gender'"),
+        ({"kind": "dvr", "reward": "category-coverage[genre]@5"}, ConfigError, "unknown item field 'genre'"),
+        ({"kind": "dvr", "inputs": ["cosine", "user[gender]"]}, ConfigError, "unknown user field 'gender'"),
+        ({"kind": "dvr", "reward": "likeness[unseen]", "inputs": ["item[genre]"]}, ConfigError, "item field 'genre'"),
+        ({"kind": "bod", "reward": "soft-category-coverage[genre]@5"}, ConfigError, "unknown item field 'genre'"),
+        ({"kind": "dvr", "reward": "bpr", **SELF_TRAINING}, ModelError, "CompiledBPR takes its training steps itself"),
+        ({"kind": "bod", **SELF_TRAINING}, ModelError, "CompiledBPR takes its training steps itself"),
+        ({"kind": "til", **SELF_TRAINING}, ModelError, "CompiledBPR takes its training steps itself"),
+        ({"kind": "first-order", **SELF_TRAINING}, ModelError, "CompiledBPR takes its training steps itself"),
+        ({"kind": "loss", "model": {"name": "MultiVAE"}}, ModelError, "LossRanking ranks interactions by their losses"),
+    ],
+)
+def test_a_method_that_cannot_work_on_the_data_is_told_by_name(recipe, method, error, message):
+    changed = {"methods": {"plain": {"kind": "plain"}, "by name": method}, "removal": None}
+    with pytest.raises(error, match=rf"^methods\.by name: .*{message}"):
+        check(validate({**recipe.model_dump(), **changed}, Recipe))
+
+
+def test_a_placebo_is_checked_as_what_it_shuffles(recipe):
+    methods = {"a": {"kind": "shuffled", "of": "b"}, "b": {"kind": "dvr", "inputs": ["user[gender]"]}}
+    with pytest.raises(ConfigError, match=r"^methods\.a: unknown user field 'gender'"):
+        check(validate({**recipe.model_dump(), "methods": methods, "removal": None}, Recipe))
+
+
+def test_groups_too_small_for_a_look_are_told_before_a_run(recipe):
+    method = {"kind": "dvr", "reward": "group-gap[recall,gender]@5", "users": 10}
+    changed = {"data": "ml-100k", "methods": {"gap": method}, "removal": None}
+    with pytest.raises(ConfigError, match=r"^methods\.gap: .*of the smallest group, 5 are needed; set users to"):
+        check(validate({**recipe.model_dump(), **changed}, Recipe))
+
+
+def test_what_can_work_passes_the_check(recipe):
+    """Measured rewards and likeness need no optimiser; the slots of a valuator are no more than the samples."""
+    methods = {
+        "measured": {"kind": "dvr", "reward": "ndcg@5", **SELF_TRAINING},
+        "alike": {"kind": "dvr", "reward": "likeness[popular]", "inputs": ["cosine", "ease"], **SELF_TRAINING},
+        "dvrl": {"kind": "dvrl"},
+        "til": {"kind": "til"},
+    }
+    check(validate({**recipe.model_dump(), "methods": methods, "removal": None}, Recipe))
+
+
+def test_a_valuator_with_fewer_slots_than_a_batch_is_read_back(recipe, tmp_path):
+    methods = {"DVR": {"kind": "dvr", "interval": 2, "valuator": "harsanyi_slots"}}
+    training = {**recipe.training.model_dump(), "batch_size": 4096, "epochs": 1}
+    changed = {"methods": methods, "training": training, "seeds": [0], "removal": None, "references": []}
+    done = run(validate({**recipe.model_dump(), **changed}, Recipe), tmp_path / "run")
+    assert len(json.loads(done.explanations_path.read_text())) == 2
 
 
 def test_a_damaged_run_is_told(tmp_path):

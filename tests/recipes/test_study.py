@@ -16,8 +16,9 @@ from recval.backbones import build
 from recval.declarations import validate
 from recval.engine import Processes, Serial
 from recval.errors import ConfigError, DataError, RunError
+from recval.recipes import Recipe
 from recval.recipes import study as studies
-from recval.recipes.study import Study, study
+from recval.recipes.study import Study, check, study
 from recval.recipes.study.curves import areas_table
 from recval.recipes.study.detection import auprc, auroc, detection_summary, noise_of
 from recval.recipes.study.free import free_scores
@@ -66,11 +67,14 @@ def test_equal_values_tell_nothing():
     assert auprc(noise, np.ones(5)) == pytest.approx(0.4)
 
 
+FREE_ONCE = ("item popularity", "user activity", "EASE", "EASE, leave-one-out", "cosine, leave-one-out")
+
+
 def test_free_scores_are_what_they_say():
     split, _ = planted(12, 30, 12)
     train = split.train
     found = {(name, seed): scores for name, seed, scores in free_scores(split, [4, 5])}
-    assert list(found) == [("item popularity", 4), ("user activity", 4), ("EASE", 4), ("random", 4), ("random", 5)]
+    assert list(found) == [*((name, 4) for name in FREE_ONCE), ("random", 4), ("random", 5)]
     pairs = train.table.to_pandas()
     assert found["item popularity", 4].tolist() == pairs.groupby("item")["user"].transform("size").tolist()
     assert found["user activity", 4].tolist() == pairs.groupby("user")["item"].transform("size").tolist()
@@ -262,7 +266,7 @@ def test_every_question_is_answered(make, finished):
     assert set(detection["noise"]) == {"uniform 20 %"}
     assert detection["share"].round(2).eq(0.2).all()
     assert detection.groupby(["backbone", "method"]).size().to_dict() == {
-        **{("free", name): 1 for name in ("item popularity", "user activity", "EASE")},
+        **{("free", name): 1 for name in FREE_ONCE},
         ("free", "random"): 2,
         **{(backbone, method): 2 for backbone in ("MF", "LightGCN") for method in ("loss", "DVR")},
     }
@@ -308,6 +312,7 @@ def test_the_tables_lie_in_the_folder(finished):
     assert 'href="runs/uniform-20/MF/report.html"' in html
 
 
+@pytest.mark.slow
 def test_a_study_is_the_same_for_any_number_of_workers(make, finished, tmp_path):
     part = {"noise": {"uniform 20 %": BASE["noise"]["uniform 20 %"]}, "backbones": {"MF": BASE["backbones"]["MF"]}}
     _, tables = study(make(**part, stages=["detection", "targets"]), tmp_path / "parallel", Processes(2))
@@ -373,6 +378,11 @@ def test_a_backbone_may_have_methods_of_its_own(make):
     assert recipes["MF"].methods["DVR"].temperature != 0.5
 
 
+def test_shares_of_either_curve_may_be_the_same_trainings(make):
+    removal = make(removal={"method": "DVR", "fractions": [0.1, 0.3, 0.9], "keep": [0.1, 0.7, 0.9]}).removal
+    assert removal.dropped == (0.1, 0.3, 0.9)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -382,10 +392,19 @@ def test_a_backbone_may_have_methods_of_its_own(make):
         ({"stages": ["detecton"]}, "stages.0: unknown value 'detecton', did you mean 'detection'"),
         ({"removal": {"method": "plain"}}, "MF with the noise 'as it is': .*method that gives values 'plain'"),
         ({"removal": {"method": "DVR", "fractions": []}}, "removal: name shares to drop"),
+        (
+            {"removal": {"method": "DVR", "fractions": [0.1, 0.1000001]}},
+            "removal: to drop 0.1 or 0.1000001 is the same",
+        ),
+        (
+            {"removal": {"method": "DVR", "fractions": [1 / 3], "keep": [2 / 3]}},
+            "removal: .* is the same to six digits",
+        ),
         ({"removal": {"method": "DVR", "keep": [1.0]}}, "removal.keep.0: should be less than 1"),
         ({"methods": {"plain": {"kind": "plian"}}}, "methods.plain.kind: unknown value 'plian', did you mean 'plain'"),
         ({"backbones": {"MF": {"model": {"name": "BRP"}}}}, "backbones.MF.model: .*'BRP', did you mean 'BPR'"),
         ({"model": {"name": "BPR"}}, "unknown key 'model'"),
+        ({"backbones": {"free": {"model": {"name": "BPR"}}}}, "backbones: 'free' stands for what takes no valuation"),
     ],
 )
 def test_a_study_that_cannot_work_is_refused_by_key(make, change, message):
@@ -412,3 +431,12 @@ def test_a_study_with_nothing_to_find_says_so(make, tmp_path):
     }
     assert "detection could not be measured" in folder.report_path.read_text()
     assert study(make(**part, methods={"plain": {"kind": "plain"}}), folder.path)[0] == folder
+
+
+def test_the_check_reads_the_data_once_a_noise_setting(make, monkeypatch):
+    read, split_data = [], Recipe.split_data
+    monkeypatch.setattr(Recipe, "split_data", lambda recipe: read.append(recipe.noise) or split_data(recipe))
+    asked = make()
+    assert set(check(asked)) == set(asked.noise)
+    assert read == list(asked.noise.values())
+    assert len(asked.cells()) > len(read)

@@ -9,7 +9,7 @@ import yaml
 from recval.store.files import write_json, write_table, write_text
 from recval.store.run import Run
 
-METHODS = {"plain": "plain", "placebo": "shuffled", "DVR": "dvr"}
+METHODS = {"plain": {"kind": "plain"}, "placebo": {"kind": "shuffled"}, "DVR": {"kind": "dvr"}}
 
 
 class Page(HTMLParser):
@@ -83,7 +83,7 @@ def recipe(**changes):
         "data": {"path": "nowhere.csv"},
         "model": {"name": "BPR", "parameters": {}},
         "seeds": [0, 1],
-        "methods": {name: {"kind": kind} for name, kind in METHODS.items()},
+        "methods": dict(METHODS),
         "removal": {"method": "DVR", "fractions": [0.2, 0.4], "keep": []},
     } | changes
 

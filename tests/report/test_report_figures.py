@@ -6,6 +6,7 @@ import pytest
 from report_samples import removal
 
 from recval.report import figures
+from recval.report.curves import REMOVAL, curve_points
 
 
 @pytest.fixture
@@ -71,8 +72,12 @@ def test_the_band_lies_between_the_quartiles():
         np.testing.assert_array_equal(line.y, binned[column])
 
 
+def dropped():
+    return curve_points(removal().to_pandas(), {"fractions": (0.2, 0.4)}, REMOVAL)
+
+
 def test_removal_starts_with_nothing_dropped():
-    figure = figures.removal_curve(removal().to_pandas(), "ndcg@10", {"0": 0.30, "1": 0.32})
+    figure = figures.share_curve(dropped(), "ndcg@10", {"0": 0.30, "1": 0.32}, REMOVAL)
     assert [line.name for line in figure.data] == ["lowest dropped", "highest dropped", "random dropped"]
     lowest = figure.data[0]
     np.testing.assert_array_equal(lowest.x, [0, 0.2, 0.4])
@@ -82,7 +87,7 @@ def test_removal_starts_with_nothing_dropped():
 
 
 def test_removal_without_plain_training():
-    figure = figures.removal_curve(removal().to_pandas(), "ndcg@10", {})
+    figure = figures.share_curve(dropped(), "ndcg@10", {}, REMOVAL)
     np.testing.assert_array_equal(figure.data[1].x, [0.2, 0.4])
     np.testing.assert_allclose(figure.data[1].y, [0.2, 0.1])
 

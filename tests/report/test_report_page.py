@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import yaml
 from plotly.offline import get_plotlyjs
-from report_samples import Page, explanation, recipe, removal, summary, values, write_run
+from report_samples import METHODS, Page, explanation, recipe, removal, summary, values, write_run
 
 from recval.report import write_report
 from recval.report.sections import removal_section
@@ -186,3 +186,24 @@ def test_the_same_run_gives_the_same_page(tmp_path, whole):
     (path,) = tmp_path.glob("report.html")
     write_report(Run(tmp_path))
     assert path.read_text(encoding="utf8") == whole
+
+
+def test_the_title_names_every_model(tmp_path):
+    def title(**models):
+        methods = {name: {"kind": kind["kind"], **models.get(name, {})} for name, kind in METHODS.items()}
+        return re.search(r"<title>(.*?)</title>", report(tmp_path, summary(), recipe(methods=methods))).group(1)
+
+    assert title() == "BPR on nowhere.csv"
+    assert title(DVR={"model": {"name": "EASE"}}) == "BPR and EASE on nowhere.csv"
+    own = {name: {"model": {"name": model}} for name, model in (("plain", "A"), ("placebo", "B"), ("DVR", "A"))}
+    assert title(**own) == "A and B on nowhere.csv"
+    own = {name: {"model": {"name": "A"}} for name in ("plain", "DVR")}
+    assert title(**own) == "A on nowhere.csv"
+
+
+def test_values_are_told_as_what_the_method_means_by_them(tmp_path):
+    table = values(["ann"], ["i1"], [0.5])
+    methods = {**METHODS, "DVR": {"kind": "loss", "reward": None}}
+    words = Page(report(tmp_path, summary(), recipe(methods=methods), table)).words
+    assert "minus the loss of the trained model" in words
+    assert "raise the reward" not in words

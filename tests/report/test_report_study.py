@@ -5,13 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from report_samples import Page, recipe, removal, spread, summary, write_run
+from report_samples import METHODS, Page, recipe, removal, spread, summary, write_run
 
 from recval.report import write_report
-from recval.report.figures import addition_curve, removal_curve
+from recval.report.curves import ADDITION, REMOVAL, curve_points
+from recval.report.figures import share_curve
 from recval.report.sentences import placebo_verdict, verdicts
 from recval.report.study_figures import agreement_map, target_scatter
-from recval.report.study_sentences import detection_sentences, stability_sentences, target_sentences
+from recval.report.study_sentences import (
+    area_sentences,
+    detection_sentences,
+    stability_sentences,
+    target_sentences,
+)
 from recval.report.tables import MetricTable
 
 NAN = float("nan")
@@ -56,7 +62,9 @@ def targets(moved=True, placebo_p=1.0):
     ]
     names = ["noise", "backbone", "method", "kind", "metric", "is_target", "difference", "relative", "gain"]
     frame = pd.DataFrame(rows, columns=[*names, "p_value_holm", "over", "n", "moved"])
-    return frame.assign(ci_low=frame["difference"] - 0.01, ci_high=frame["difference"] + 0.01)
+    return frame.assign(
+        ci_low=frame["difference"] - 0.01, ci_high=frame["difference"] + 0.01, placebo_difference=NAN, placebo_p=NAN
+    )
 
 
 def test_targets_that_moved_and_that_did_not():
@@ -68,6 +76,32 @@ def test_targets_that_moved_and_that_did_not():
     assert "0 of 1 targets" in said
     assert "Not so: DVR: gini@20 −0.0500, a gain of +10.0 % (p = 0.4 over 5 seeds)" in said
     assert placebo.endswith("nothing.")
+
+
+def test_targets_say_what_their_p_is_adjusted_for():
+    said, _ = target_sentences(targets())
+    assert "(p adjusted within each metric, not over the targets)" in said
+
+
+def test_a_method_is_told_apart_from_its_placebo_or_not():
+    frame = targets()
+    frame.loc[frame["method"] == "DVR", ["placebo_difference", "placebo_p"]] = [[-0.045, 0.01], [-0.006, 0.3]]
+    *_, said = target_sentences(frame)
+    assert said == (
+        "MF, clean: DVR differs significantly from its own weights given to the wrong samples in: "
+        "gini@20 −0.0450 (p = 0.01). Not so: ndcg@10 −0.0060 (p = 0.3)."
+    )
+    frame["placebo_p"] = frame["placebo_p"] + 0.5
+    *_, said = target_sentences(frame)
+    assert "in: none. Not so: gini@20 −0.0450 (p = 0.51); ndcg@10" in said
+
+
+def test_areas_tell_the_adjusted_p_where_there_is_one():
+    keys = {"noise": "n", "backbone": "MF", "method": "DVR", "curve": "removal", "metric": "ndcg@10", "seeds": 2}
+    rows = [("lowest", 0.02, 0.01, 0.02), ("highest", -0.03, NAN, NAN), ("random", NAN, NAN, NAN)]
+    frame = pd.DataFrame(rows, columns=["order", "difference", "p_value", "p_value_holm"]).assign(**keys)
+    (said,) = area_sentences(frame)
+    assert said.endswith("by: lowest dropped +0.0200 (p = 0.02); highest dropped −0.0300.")
 
 
 def test_stability_names_the_extremes():
@@ -115,12 +149,11 @@ def test_a_test_over_seeds_says_so_in_table_and_sentence():
     found = with_gini(summary())
     score = MetricTable.of(found).methods[2].scores[1]
     assert (score.difference, score.p, score.found) == ("−0.0550", "0.04 (2 seeds)", True)
-    kinds = {"plain": "plain", "placebo": "shuffled", "DVR": "dvr"}
-    said = verdicts(found, kinds)
+    said = verdicts(found, METHODS)
     assert len(said) == 2
-    assert "DVR lowers gini@20 below plain by 0.0550" in said[1]
+    assert "DVR lowers gini@20 (less is better) below plain by 0.0550" in said[1]
     assert "p = 0.04 over 2 seeds; it is lower with 2 of 2 seeds" in said[1]
-    assert "in any metric" in placebo_verdict(found, kinds)
+    assert "in any metric" in placebo_verdict(found, METHODS)
 
 
 def test_the_page_explains_the_test_over_seeds_and_shows_both_curves(tmp_path):
@@ -141,8 +174,10 @@ def with_metric(table, name):
 
 
 def test_the_addition_curve_is_the_removal_curve_read_from_the_other_end():
-    rows = removal().to_pandas()
-    dropped, kept = (curve(rows, "ndcg@10", {"0": 0.3}) for curve in (removal_curve, addition_curve))
+    rows, asked = removal().to_pandas(), {"fractions": (0.2, 0.4), "keep": (0.6, 0.8)}
+    dropped, kept = (
+        share_curve(curve_points(rows, asked, curve), "ndcg@10", {"0": 0.3}, curve) for curve in (REMOVAL, ADDITION)
+    )
     assert [line.name for line in kept.data] == ["highest kept", "lowest kept", "random kept"]
     for first, second in zip(dropped.data, kept.data, strict=True):
         np.testing.assert_allclose(np.array(second.x), 1 - np.array(first.x)[::-1])

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.stats import mannwhitneyu
+from weighting_samples import timed
 
 from recval.backbones.recbole import build
 from recval.errors import ConfigError, ModelError
@@ -188,3 +189,31 @@ def test_what_cannot_work_is_told():
         DVR(reward={"ndcg@10": 1, "bpr": 1})
     with pytest.raises(ConfigError, match="inputs.*'acitvity', did you mean 'activity'"):
         DVR(inputs=["acitvity"])
+
+
+@pytest.mark.parametrize("reward", ["bpr", "likeness[unseen]"])
+def test_an_interaction_that_is_no_sample_has_the_mean_of_the_others(reward):
+    """The first of a user in a sequential model: nothing came before it."""
+    split = timed(planted(30, 40, 12)[0])
+    valuator = DVR(reward=reward, interval=2, inputs=("item", "popularity"))
+    parameters = {"hidden_size": 8, "inner_size": 8, "n_layers": 1, "n_heads": 1, "MAX_ITEM_LIST_LENGTH": 5}
+    backbone = build("SASRec", split.train, parameters, seed=0)
+    Loop(backbone, split, Training(epochs=1, batch_size=64), callbacks=[valuator], seed=0).fit()
+    time, user = split.train.column("time"), split.train.user
+    first = np.array([time[row] == time[user == user[row]].min() for row in range(len(time))])
+    values, alone = valuator.values, valuator.values.players["alone"].to_numpy()
+    assert first.sum() == 30
+    assert values.value[~first].std() > 0
+    np.testing.assert_allclose(values.value[first], values.value[~first].mean(), rtol=1e-12)
+    np.testing.assert_allclose(alone[first], alone[~first].mean(), rtol=1e-12)
+    assert np.isinf(values.standard_error[first]).all()
+    assert np.isfinite(values.standard_error[~first]).all()
+
+
+def test_there_are_no_more_slots_than_samples():
+    """One of the 2,048 that a batch may have would never be filled."""
+    split, _ = planted(20, 30, 12)
+    valuator = DVR(valuator="harsanyi_slots", interval=1)
+    Loop(build("BPR", split.train, {"embedding_size": 4}), split, Training(epochs=1), callbacks=[valuator]).fit()
+    assert valuator.learner.slots == len(split.train)
+    assert np.isfinite(valuator.values.value).all()

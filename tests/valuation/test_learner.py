@@ -119,3 +119,12 @@ def test_rewards_that_are_no_numbers_are_told():
     observations = torch.randn(8, 4)
     with pytest.raises(ModelError, match="the valuator diverged: its loss became nan"):
         found.compare(observations, found.selections(observations, 2), [float("nan"), 1.0])
+
+
+@pytest.mark.filterwarnings("ignore:for .* copying from a non-meta parameter")
+def test_selections_are_restored_on_the_device_of_the_valuator():
+    whole = learner()
+    whole.select(torch.randn(8, 4))
+    resumed = ValuatorLearner(4, whole.settings, 0, "meta", 32)
+    resumed.load_state_dict(whole.state_dict())
+    assert [tensor.device.type for tensor in resumed._selections[0]] == ["meta", "meta"]

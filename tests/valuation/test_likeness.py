@@ -9,13 +9,14 @@ import torch
 from scipy.stats import mannwhitneyu
 
 from recval.backbones import build
-from recval.errors import ConfigError
+from recval.data import Split
+from recval.errors import ConfigError, DataError
 from recval.testing import planted
 from recval.training import Loop, Training
 from recval.valuation import DVR
 from recval.valuation.dvr_settings import DVRSettings
 from recval.valuation.learner import ValuatorLearner
-from recval.valuation.likeness import contrast_of, unseen_pairs
+from recval.valuation.likeness import contrast_of, contrast_pairs, unseen_pairs
 
 
 def test_values_become_the_logarithm_of_the_density_ratio():
@@ -98,7 +99,24 @@ def test_what_likeness_cannot_use_is_told():
     assert contrast_of("ndcg@10") is contrast_of({"ndcg@10": 1.0}) is contrast_of(len) is None
     with pytest.raises(ConfigError, match=r"unknown reward 'likeness\[clean\]'"):
         DVR(reward="likeness[clean]")
+    with pytest.raises(ConfigError, match=r"'likeness\[training\]' is no reward of a model.*not in a sum"):
+        DVR(reward={"likeness[training]": 1})
+    with pytest.raises(ConfigError, match=r"inputs: no entry may stand twice, got \['user', 'user'\]"):
+        DVR(reward="likeness[training]", inputs=["user", "user"])
     with pytest.raises(ConfigError, match="the input loss tells training samples from all others"):
         DVR(reward="likeness[training]", inputs=["user", "loss"])
     with pytest.raises(ConfigError, match="computed on the validation data of recval's loop"):
         DVR(reward="likeness[training]").weigh(torch.zeros(3, 2), torch.zeros(3))
+
+
+@pytest.mark.parametrize(("contrast", "found"), [("unseen", "user 0 has an interaction"), ("popular", "all of the 12")])
+def test_where_all_is_known_there_is_no_contrast(interactions, contrast, found):
+    """Every user has met every item, in one part or the other."""
+    pairs = [(user, item) for user in range(4) for item in range(4)]
+    parts = [[pair for pair in pairs if (pair[0] == pair[1]) == held] for held in (False, True)]
+    train, valid = (interactions(part, 4, 4) for part in parts)
+    split = Split(train, valid, valid)
+    assert contrast_pairs("training", split, seed=0) is None
+    expected = rf"^likeness\[{contrast}\] needs items that users have not met: {found}.*; take likeness\[training\]$"
+    with pytest.raises(DataError, match=expected):
+        contrast_pairs(contrast, split, seed=0)

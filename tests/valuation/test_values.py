@@ -83,3 +83,19 @@ def test_numbers_that_explain_a_value_are_averaged_as_it_is():
     pooled = estimate(0, 0) + (estimate(3, 6) + estimate(3, 3))
     np.testing.assert_allclose(pooled.players["alone"].to_numpy(), 3.0)
     np.testing.assert_allclose(pooled.value, 2.0)
+
+
+def test_what_was_not_met_has_the_means_of_the_others_and_no_certainty():
+    estimates = [[1.0, 9.0, 3.0], [2.0, 9.0, 6.0]]
+    alone = PLAYERS.append_column("alone", pa.array([0.5, 9.0, 1.0]))
+    values = Values.from_estimates(alone, estimates)
+    assert values.unmet_as_mean(np.ones(3, bool)) is values
+    found = values.unmet_as_mean(np.array([True, False, True]))
+    assert found.value.tolist() == [1.5, 3.0, 4.5]
+    assert found.count.tolist() == [2, 1, 2]
+    np.testing.assert_array_equal(found.standard_error, [0.5, np.inf, 1.5])
+    assert found.players["alone"].to_pylist() == [0.5, 0.75, 1.0]
+    assert found.players.select(["user", "item"]).equals(PLAYERS.select(["user", "item"]))
+    nobody = values.unmet_as_mean(np.zeros(3, bool))
+    assert nobody.value.tolist() == [0, 0, 0]
+    assert np.isinf(nobody.standard_error).all()

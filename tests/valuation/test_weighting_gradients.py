@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -10,11 +13,11 @@ from weighting_samples import Factors, auroc, fitted, noisy_split
 
 from recval.adapter.meta_gradient import preconditioned
 from recval.backbones import build
-from recval.errors import ConfigError, ModelError
+from recval.errors import ConfigError, DataError, ModelError
 from recval.rng import torch_generator
 from recval.testing import planted
 from recval.training import Loop, Training
-from recval.valuation import FirstOrder, GradientMatching, LossRanking, TripletImportance
+from recval.valuation import DVR, FirstOrder, GradientMatching, LossRanking, TripletImportance
 
 RATE = 1e-5
 
@@ -224,3 +227,32 @@ def test_a_model_that_takes_its_own_steps_is_refused_in_one_line(make):
 def test_a_reward_without_a_gradient_is_refused(make):
     with pytest.raises(ConfigError, match=r"^reward: the reward 'ndcg@10' has no gradient.*such as bpr$"):
         make(reward="ndcg@10")
+
+
+class WithoutDerivative(torch.autograd.Function):
+    """The identity, which ends where it is differentiated, as cuDNN's recurrent layers do the second time."""
+
+    @staticmethod
+    def forward(ctx, weights):
+        return weights.clone()
+
+    @staticmethod
+    def backward(ctx, grad):
+        raise NotImplementedError("derivative for _cudnn_rnn_backward is not implemented")
+
+
+def test_a_model_that_cannot_be_differentiated_twice_is_told(monkeypatch):
+    monkeypatch.setattr(
+        GradientMatching, "outer_loss", lambda self, weights, losses: WithoutDerivative.apply(weights).sum()
+    )
+    step = Step(callback := GradientMatching(interval=1, users=6))
+    with pytest.raises(ModelError, match=r"^the losses must be differentiated twice[^\n]* device=cpu[^\n]*$"):
+        callback.weigh(step.batch, step.losses())
+
+
+@pytest.mark.parametrize("make", [DVR, partial(DVR, reward="likeness[training]"), FirstOrder, GradientMatching])
+def test_without_validation_data_one_line_says_so(make):
+    split = planted(20, 30, 12)[0]
+    split = replace(split, valid=split.valid.take(np.arange(0)))
+    with pytest.raises(DataError, match=r"^a reward is measured on validation interactions[^\n]*split some off$"):
+        fitted(make(), split, epochs=1)

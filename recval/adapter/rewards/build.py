@@ -134,11 +134,17 @@ def _has_gradient(part: str | Reward) -> bool:
     if part.startswith("soft-"):
         parse_soft(part)
         return True
+    if part.startswith("likeness"):
+        raise ConfigError(
+            f"{part!r} is no reward of a model, so that only DVR takes likeness[…], alone and not in a sum; name a "
+            "metric, bpr, lambda-ndcg@K or soft-METRIC@K"
+        )
     try:
         parse(part)
     except ConfigError as error:
+        others = ", ".join(["bpr", "lambda-ndcg@K", "soft-METRIC@K", *REWARDS])
         raise ConfigError(
-            f"{error}; other rewards are bpr, lambda-ndcg@K, soft-METRIC@K{''.join(f', {name}' for name in REWARDS)}"
+            f"{error}; other rewards are {others}, and for DVR alone likeness[training], [unseen] or [popular]"
         ) from None
     return False
 

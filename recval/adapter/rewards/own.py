@@ -65,7 +65,7 @@ def reward(name: str, differentiable: bool = False) -> Callable[[Function], Rewa
     """
     if not name or set(name) & set("@[],"):
         raise ConfigError(f"a reward's name must not be empty nor hold '@', '[', ']' or ',', got {name!r}")
-    if name in METRICS or name == "bpr" or name.startswith(("soft-", "lambda-")):
+    if name in METRICS or name == "bpr" or name.startswith(("soft-", "lambda-", "likeness")):
         raise ConfigError(f"the name {name!r} is taken by one of recval's own rewards; choose another")
     return lambda function: REWARDS.register(name)(Reward(name, function, differentiable))
 

@@ -17,6 +17,16 @@ from recval.ranking import ItemSets
 from recval.rng import numpy_generator
 
 
+def check_validation(split: Split) -> None:
+    """Check that there is validation data.
+
+    Raises:
+        DataError: nobody has a validation item.
+    """
+    if len(split.valid) == 0:
+        raise DataError("a reward is measured on validation interactions, and there are none; split some off")
+
+
 class ValidationUsers:
     """The users that have validation items, and samples of them.
 
@@ -29,10 +39,9 @@ class ValidationUsers:
     """
 
     def __init__(self, split: Split, number: int) -> None:
+        check_validation(split)
         self.all = ItemSets.of(split.valid).nonempty()
         self.number = min(number, len(self.all))
-        if not self.number:
-            raise DataError("a reward is measured on validation interactions, and there are none; split some off")
 
     def fixed(self, seed: int) -> Codes:
         """Return the sample of a seed, shape [number]."""

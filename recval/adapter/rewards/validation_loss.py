@@ -7,6 +7,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from recval.adapter.rewards.validation import check_validation
 from recval.backbones import Backbone
 from recval.data import Split
 from recval.training import TripletSampler
@@ -19,9 +20,13 @@ class ValidationLoss:
         split: where the validation interactions come from; negatives are neither trained on nor held out.
         samples: triplets a call.
         device: where to compute.
+
+    Raises:
+        DataError: nobody has a validation item, or a user has met every item.
     """
 
     def __init__(self, split: Split, *, samples: int, device: str = "cpu") -> None:
+        check_validation(split)
         self._samples, self._device = samples, device
         self._sampler = TripletSampler(split.valid, exclude=[split.train])
         self._odds = torch.from_numpy(1 / split.valid.user_counts()[split.valid.user])

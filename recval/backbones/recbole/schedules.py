@@ -45,7 +45,7 @@ def _ncl(model: Any, settings: Settings, epoch: int) -> Loss:
 
 def _clusters(points: Tensor, count: int) -> tuple[Tensor, Tensor]:
     """Return the centres of clusters, scaled to length 1, and the cluster of each point."""
-    from sklearn.cluster import KMeans  # type: ignore[import-untyped]
+    from sklearn.cluster import KMeans
 
     found = KMeans(min(count, len(points)), n_init=1, init="random", max_iter=25).fit(points.detach().cpu().numpy())
     centres = torch.from_numpy(found.cluster_centers_).to(points)

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from recval.adapter.leave_one_out import EASE_ITEMS, cosine_support, ease_support
 from recval.backbones import build
 from recval.data import Interactions, Split
 from recval.rng import numpy_generator
@@ -15,22 +16,24 @@ from recval.rng import numpy_generator
 Scores = npt.NDArray[np.float64]
 
 _USERS_AT_ONCE = 1024
-_MOST_ITEMS = 20_000
-"""EASE needs a dense matrix of items by items; beyond as many it is left out."""
 
 
 def free_scores(split: Split, seeds: Sequence[int]) -> Iterator[tuple[str, int, Scores]]:
     """Yield name, seed and a score of each training interaction, shape [n]; higher is to say more trustworthy.
 
     Item popularity and user activity are counts of training interactions. EASE scores an interaction by the user's
-    other ones, its diagonal being 0, less the user's mean. Only the random scores depend on the seed; the others come
-    with the first.
+    other ones, its diagonal being 0, less the user's mean; its weights have seen the interaction. The two supports have
+    not: they leave out the interaction that they score. Only the random scores depend on the seed; the others come with
+    the first.
     """
     train = split.train
+    pairs = train.user, train.item
     yield "item popularity", seeds[0], train.item_counts()[train.item].astype(float)
     yield "user activity", seeds[0], train.user_counts()[train.user].astype(float)
-    if len(train.items) <= _MOST_ITEMS:
+    if len(train.items) <= EASE_ITEMS:
         yield "EASE", seeds[0], _centred(_ease(train), train)
+        yield "EASE, leave-one-out", seeds[0], ease_support(train, *pairs)
+    yield "cosine, leave-one-out", seeds[0], cosine_support(train, *pairs)
     for seed in seeds:
         yield "random", seed, numpy_generator(seed, "free", "random").random(len(train))
 

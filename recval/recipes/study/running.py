@@ -65,7 +65,9 @@ def check(asked: Study) -> dict[str, Split]:
     splits: dict[str, Split] = {}
     for cell in asked.cells():
         try:
-            splits[cell.noise] = running.check(cell.recipe)
+            if cell.noise not in splits:
+                splits[cell.noise] = cell.recipe.split_data()
+            running.check_on(cell.recipe, splits[cell.noise])
         except (ConfigError, DataError, ModelError) as error:
             raise type(error)(f"{cell.backbone} with the noise {cell.noise!r}: {error}") from None
     return splits

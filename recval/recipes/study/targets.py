@@ -1,4 +1,4 @@
-"""Target metrics: every metric of every method against plain training, and whether a method moved what it aimed at."""
+"""Target metrics: every metric of every method against the first, and whether a method moved what it aimed at."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ import pandas as pd
 from recval.ranking import parse
 from recval.recipes.methods import MethodRecipe
 from recval.recipes.study.folder import StudyFolder
+from recval.recipes.study.placebos import placebo_tests
 from recval.recipes.study.schema import Cell
+from recval.report.meanings import aims_of
 from recval.report.sentences import LEVEL
 
 _COLUMNS = (
     *("noise", "backbone", "method", "kind", "metric", "lower_is_better", "is_target", "mean", "sd", "baseline"),
     *("difference", "relative", "gain", "ci_low", "ci_high", "p_value", "p_value_holm", "over", "n", "moved"),
+    *("placebo_difference", "placebo_p"),
 )
 
 
@@ -25,11 +28,13 @@ def targets_table(folder: StudyFolder, cells: Sequence[Cell]) -> pd.DataFrame:
 
     `gain` is the relative difference from the baseline, its sign turned where lower is better. The test is paired over
     what `over` says: users, or seeds for a metric with one value for all users; `p_value_holm` is adjusted over the
-    methods of the run. `moved` says whether a target is better than the baseline's with an adjusted p below 0.05.
+    methods of the run, for each metric by itself. `moved` says whether a target is better than the baseline's with an
+    adjusted p below 0.05. The last two columns are of the method against its own placebo; see `placebo_tests`.
     """
     rows = []
     for cell in cells:
-        summary = folder.run_of(cell).metrics()
+        run = folder.run_of(cell)
+        summary, placebos = run.metrics(), placebo_tests(run, cell.recipe)
         tests = {**summary["comparisons"], **summary["seed_comparisons"]}
         for method in list(summary["methods"])[1:]:
             recipe = cell.recipe.methods[method]
@@ -38,16 +43,27 @@ def targets_table(folder: StudyFolder, cells: Sequence[Cell]) -> pd.DataFrame:
                 names = {"noise": cell.noise, "backbone": cell.backbone, "method": method, "kind": recipe.kind}
                 baseline = summary["methods"][summary["baseline"]].get(metric, {}).get("mean")
                 measured = {"metric": metric, "mean": found["mean"], "sd": found["sd"], "baseline": baseline}
-                rows.append({**names, **measured, **_test(tests.get(metric, {}).get(method), metric, metric in aims)})
+                test = _test(tests.get(metric, {}).get(method), metric, metric in aims)
+                rows.append({**names, **measured, **test, **placebos.get(metric, {}).get(method, {})})
     table = pd.DataFrame(rows, columns=list(_COLUMNS))
-    return table.astype({"sd": float, "baseline": float, "relative": float, "gain": float})
+    return table.astype(
+        {
+            "sd": float,
+            "baseline": float,
+            "relative": float,
+            "gain": float,
+            "placebo_difference": float,
+            "placebo_p": float,
+        }
+    )
 
 
 def targets_of(method: MethodRecipe) -> set[str]:
-    """Return the metrics that a method's reward is, or is a sum of, as written; a soft form stands for its metric."""
-    reward: Any = getattr(method, "reward", None)
-    parts = [reward] if isinstance(reward, str) else list(reward) if isinstance(reward, Mapping) else []
-    return {part.removeprefix("soft-").removeprefix("lambda-") for part in parts}
+    """Return the metrics that a method's reward is, or is a sum of, as written; a soft form stands for its metric.
+
+    A method that does not weigh aims at none.
+    """
+    return aims_of(getattr(method, "reward", None)) if method.weighs else set()
 
 
 def _test(test: Mapping[str, Any] | None, metric: str, is_target: bool) -> dict[str, Any]:

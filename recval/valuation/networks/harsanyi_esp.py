@@ -8,7 +8,8 @@ so the worth of a set of samples is v(S) = sum_c sum_k w_{c,k} e_k(z_c), e_k the
 
     phi_m = sum_c sum_k (w_{c,k} / k) z_{m,c} e_{k-1}(z_c without m)
 
-is the exact Shapley value of sample m in the game v, in O(B C K) instead of O(2^B). It is efficient (the values sum to
+is the exact Shapley value of sample m in the game v, in O(B C K) instead of O(2^B): a polynomial in z_m, since
+e_{k-1}(z without m) = sum_i (-z_m)^i e_{k-1-i}(z). It is efficient (the values sum to
 v of the batch), symmetric and permutation-equivariant; a sample with z = 0 is absent: its value is 0, and it changes
 nobody else's. What m owes to the company of j is
 
@@ -21,7 +22,6 @@ How to choose: this is the default. When not to use: if samples are to be valued
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import reduce
 
 import torch
@@ -50,39 +50,37 @@ class HarsanyiESP(BatchGame):
 
     def worth(self, features: Tensor) -> Tensor:
         """Return what the samples present are worth together, a scalar."""
-        polynomials = self._polynomials(self._channels(features), self.order)
-        return (self._dividends * torch.stack(polynomials[1:])).sum()
+        polynomials = torch.stack(_polynomials(self._channels(features), self.order))
+        return (self._dividends * polynomials).sum()
 
     def values(self, features: Tensor) -> Tensor:
         """Return the Shapley value of each sample, shape [B]."""
-        return reduce(torch.add, self._shares(features))
+        z = self._channels(features)
+        polynomials = _polynomials(z, self.order - 1)
+        shares = [dividends / order for order, dividends in enumerate(self._dividends, 1)]
+        found, power = z.new_zeros(z.shape[1]), z
+        for degree in range(1, self.order + 1):
+            factors = reduce(torch.add, map(torch.mul, shares[degree:], polynomials), shares[degree - 1])
+            found = torch.addmv(found, power.T, factors, alpha=(-1) ** (degree - 1))
+            power = power * z if degree < self.order else power
+        return found
 
     def alone(self, features: Tensor) -> Tensor:
         """Return what each sample is worth without the others, shape [B]."""
-        return next(self._shares(features))
+        return self._dividends[0] @ self._channels(features)
 
     def company(self, features: Tensor, position: int) -> Tensor:
         """Return which part of one sample's value is owed to each other sample, shape [B]."""
         z = self._channels(features)
-        sample = z[position]
-        others = z.index_fill(0, torch.tensor([position], device=z.device), 0.0)
-        polynomials = self._polynomials(others, self.order - 2)
-        found, product = z.new_zeros(len(z)), others
+        sample = z[:, position]
+        others = z.index_fill(1, torch.tensor([position], device=z.device), 0.0)
+        polynomials = _polynomials(others, self.order - 2)
+        found, product = z.new_zeros(z.shape[1]), others
         for order in range(2, self.order + 1):
-            found = found + product @ (sample * self._dividends[order - 1] / (order * (order - 1)))
+            found = found + (sample * self._dividends[order - 1] / (order * (order - 1))) @ product
             if order < self.order:
-                product = others * (polynomials[order - 1] - product)
+                product = others * (polynomials[order - 2].unsqueeze(1) - product)
         return found
-
-    def _shares(self, features: Tensor) -> Iterator[Tensor]:
-        """Yield each sample's share of the dividends of coalitions of 1, 2, ..., K samples, shape [B]."""
-        z = self._channels(features)
-        polynomials = self._polynomials(z, self.order - 1)
-        product = z
-        for order in range(1, self.order + 1):
-            yield product @ (self._dividends[order - 1] / order)
-            if order < self.order:
-                product = z * (polynomials[order] - product)
 
     @property
     def _dividends(self) -> Tensor:
@@ -90,17 +88,18 @@ class HarsanyiESP(BatchGame):
         return self.weight / self.scale
 
     def _channels(self, features: Tensor) -> Tensor:
-        return self.project(features) * self.scale
+        """Return z of each channel and sample, shape [C, B]."""
+        return (self.project.weight * self.scale) @ features.T
 
-    @staticmethod
-    def _polynomials(z: Tensor, order: int) -> list[Tensor]:
-        """Return e_0 ... e_order of each channel by Newton's identities, each of shape [C]."""
-        found = [z.new_ones(z.shape[1])]
-        sums, power = [], z
-        for degree in range(1, order + 1):
-            sums.append(power.sum(dim=0))
-            terms = ((-1) ** i * found[degree - 1 - i] * sums[i] for i in range(degree))
-            found.append(reduce(torch.add, terms) / degree)
-            if degree < order:
-                power = power * z
-        return found
+
+def _polynomials(z: Tensor, order: int) -> list[Tensor]:
+    """Return e_1 ... e_order of each channel by Newton's identities, each of shape [C]."""
+    found: list[Tensor] = []
+    sums: list[Tensor] = []
+    power = z
+    for degree in range(1, order + 1):
+        power = power * z if sums else z
+        sums.append((-1) ** (degree - 1) * power.sum(dim=1))
+        terms = map(torch.mul, reversed(found), sums)
+        found.append(reduce(torch.add, terms, sums[-1]) / degree)
+    return found

@@ -25,14 +25,15 @@ from pydantic import Field
 from torch import Tensor
 
 from recval.adapter.meta_gradient import preconditioned, reward_gains
-from recval.backbones import Batch
+from recval.backbones import Backbone, Batch
+from recval.data import Split
 from recval.declarations import Declaration, validate
 from recval.rng import torch_generator
 from recval.training import Callback, Loop
 from recval.valuation.valuator import mean_one
 from recval.valuation.values import Values
 from recval.valuation.weightings.interaction_means import InteractionMeans
-from recval.valuation.weightings.outer_reward import OuterReward, outer_reward
+from recval.valuation.weightings.outer_reward import OuterReward, check_outer_reward, outer_reward
 
 
 class FirstOrderSettings(Declaration):
@@ -71,6 +72,10 @@ class FirstOrder(Callback):
     def __init__(self, **settings: Any) -> None:
         self.settings = validate(settings, FirstOrderSettings)
         self.values: Values | None = None
+
+    def check(self, backbone: Backbone, split: Split) -> None:
+        """Refuse a reward that cannot be computed, and a model that takes its steps itself."""
+        check_outer_reward(self.settings.reward, backbone, split, self.settings.users)
 
     def before_fit(self, loop: Loop) -> None:
         """Prepare the reward.

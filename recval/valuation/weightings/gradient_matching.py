@@ -27,11 +27,13 @@ from pydantic import Field
 from torch import Tensor
 
 from recval.adapter.meta_gradient import gradient
+from recval.backbones import Backbone
+from recval.data import Split
 from recval.declarations import validate
 from recval.rng import torch_generator
 from recval.training import Loop
 from recval.valuation.weightings.learned_weights import LearnedWeights, LearnedWeightsSettings
-from recval.valuation.weightings.outer_reward import OuterReward, outer_reward
+from recval.valuation.weightings.outer_reward import OuterReward, check_outer_reward, outer_reward
 
 _TINY = 1e-18
 
@@ -65,6 +67,11 @@ class GradientMatching(LearnedWeights):
 
     def __init__(self, **settings: Any) -> None:
         self.settings = validate(settings, GradientMatchingSettings)
+
+    def check(self, backbone: Backbone, split: Split) -> None:
+        """Refuse a model that the network cannot weigh for, and a reward that cannot be computed."""
+        super().check(backbone, split)
+        check_outer_reward(self.settings.reward, backbone, split, self.settings.users)
 
     def before_fit(self, loop: Loop) -> None:
         """Prepare the network and the reward."""

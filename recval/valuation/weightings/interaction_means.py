@@ -51,15 +51,13 @@ class InteractionMeans:
     def values(self) -> Values:
         """Return the means as values; an interaction that was never met has the mean of all that were."""
         count, mean, squares = (each.cpu().numpy() for each in (self._count, self._mean, self._squares))
-        met = count > 0
-        average = mean[met].mean() if met.any() else 0.0
         variance = np.where(count > 1, squares / np.maximum(count - 1, 1), 0.0)
         players = {
             side: vocabulary.ids.take(self._train.table[side])
             for side, vocabulary in (("user", self._train.users), ("item", self._train.items))
         }
         times = np.maximum(count, 1).astype(np.int64)
-        return Values(pa.table(players), np.where(met, mean, average), variance, times)
+        return Values(pa.table(players), mean.copy(), variance, times).unmet_as_mean(count > 0)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the counts, means and sums of squares."""

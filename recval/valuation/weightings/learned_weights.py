@@ -17,13 +17,15 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from recval.adapter.observation import Input, Observer
-from recval.backbones import Batch
+from recval.adapter.meta_gradient import differentiating_twice
+from recval.adapter.observation import Input, Observer, check_observable
+from recval.backbones import Backbone, Batch
+from recval.data import Split
 from recval.declarations import Declaration
 from recval.errors import ModelError
 from recval.rng import isolated
 from recval.store.state import load_optimizer_state, optimizer_state
-from recval.training import Callback, Loop
+from recval.training import Callback, Loop, check_optimised
 from recval.valuation.valuator import mean_one
 from recval.valuation.values import Values
 from recval.valuation.weightings.interaction_means import InteractionMeans
@@ -85,6 +87,11 @@ class LearnedWeights(Callback, ABC):
             losses: its losses, attached to the model, shape [B].
         """
 
+    def check(self, backbone: Backbone, split: Split) -> None:
+        """Refuse a model that takes its steps itself, or has no vectors of users or items."""
+        check_optimised(backbone)
+        check_observable(self.inputs, backbone, split)
+
     def before_fit(self, loop: Loop) -> None:
         """Prepare the network for the loop's model.
 
@@ -138,6 +145,8 @@ class LearnedWeights(Callback, ABC):
                 f"the weights of {type(self).__name__} diverged: their loss became {loss.item()}; lower learning_rate"
             )
         parameters = list(self.network.parameters())
-        for parameter, slope in zip(parameters, torch.autograd.grad(loss, parameters, retain_graph=True), strict=True):
+        with differentiating_twice():
+            slopes = torch.autograd.grad(loss, parameters, retain_graph=True)
+        for parameter, slope in zip(parameters, slopes, strict=True):
             parameter.grad = slope
         self._optimizer.step()

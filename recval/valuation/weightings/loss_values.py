@@ -8,6 +8,8 @@ from __future__ import annotations
 import torch
 from pydantic import Field
 
+from recval.backbones import Backbone
+from recval.data import Split
 from recval.declarations import Declaration
 from recval.errors import ModelError
 from recval.rng import isolated, torch_generator
@@ -39,17 +41,21 @@ class LossValued(Callback):
     settings: LossValueSettings
     values: Values | None = None
 
+    def check(self, backbone: Backbone, split: Split) -> None:
+        """Refuse a model without losses per sample."""
+        if not backbone.has_sample_losses:
+            raise ModelError(
+                f"{type(self).__name__} ranks interactions by their losses, but this model's loss is one of the whole "
+                "batch; choose a model with a loss per sample, such as BPR, NeuMF or LightGCN"
+            )
+
     def before_fit(self, loop: Loop) -> None:
         """Begin anew.
 
         Raises:
             ModelError: the model has no losses per sample.
         """
-        if not loop.backbone.has_sample_losses:
-            raise ModelError(
-                f"{type(self).__name__} ranks interactions by their losses, but this model's loss is one of the whole "
-                "batch; choose a model with a loss per sample, such as BPR, NeuMF or LightGCN"
-            )
+        self.check(loop.backbone, loop.split)
         self._loop, self.values = loop, None
 
     @torch.no_grad()

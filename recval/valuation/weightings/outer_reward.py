@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Annotated
 
 from recval.adapter.rewards import DifferentiableReward, differentiable_reward, is_differentiable
+from recval.backbones import Backbone
+from recval.data import Split
 from recval.declarations import checked
 from recval.errors import ConfigError
-from recval.training import Loop
+from recval.training import Loop, check_optimised
 
 
 def _check(reward: str | dict[str, float]) -> None:
@@ -19,6 +21,18 @@ def _check(reward: str | dict[str, float]) -> None:
 
 OuterReward = Annotated[str | dict[str, float], checked(_check)]
 """The name of a differentiable reward, or a weighted sum of several."""
+
+
+def check_outer_reward(reward: str | dict[str, float], backbone: Backbone, split: Split, users: int) -> None:
+    """Check that a reward can be computed, and that the model's steps can be compared with its gradient.
+
+    Raises:
+        ConfigError: as for `recval.adapter.rewards.differentiable_reward`.
+        DataError: nobody has a validation item.
+        ModelError: the model takes its steps itself.
+    """
+    check_optimised(backbone)
+    differentiable_reward(reward, split, users=users)
 
 
 def outer_reward(reward: str | dict[str, float], loop: Loop, users: int) -> DifferentiableReward:

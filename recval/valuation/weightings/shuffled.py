@@ -1,6 +1,10 @@
 """A placebo: a weighting's own weights, given to the wrong samples of the batch.
 
 What it gains over plain training is owed to uneven weights as such, not to knowing which sample is worth more.
+
+One limit: a weighting that learns from what the actual step does, DVR with `rollouts=1` and so `dvrl`, is credited for
+the selection that it drew, while another one, the permuted one, was trained on. It then learns from noise, so that its
+weights are a placebo of the right shape at best, not those of the method. All others learn from the batch as it is.
 """
 
 from __future__ import annotations
@@ -10,7 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from recval.backbones import Batch
+from recval.backbones import Backbone, Batch
+from recval.data import Split
 from recval.rng import torch_generator
 from recval.training import Callback, Loop
 
@@ -24,6 +29,10 @@ class Shuffled(Callback):
 
     def __init__(self, weighting: Callback) -> None:
         self.weighting = weighting
+
+    def check(self, backbone: Backbone, split: Split) -> None:
+        """Check the weighting."""
+        self.weighting.check(backbone, split)
 
     def before_fit(self, loop: Loop) -> None:
         """Prepare the weighting."""
