@@ -12,6 +12,8 @@ from recval.report.sentences import LEVEL, PLACEBOS
 
 FREE = "free"
 """Stands for the backbone of what comes for free."""
+LABELS = "labels"
+"""Stands for the backbone of what was fitted to the labels of noise."""
 
 
 def study_verdicts(tables: Mapping[str, pd.DataFrame]) -> list[str]:
@@ -34,7 +36,8 @@ def detection_sentences(summary: pd.DataFrame) -> Iterator[str]:
     if summary.empty:
         yield "No noise setting has both true and false labels, so detection could not be measured."
     for noise, rows in summary.groupby("noise", sort=False):
-        free, valued = rows[rows["backbone"] == FREE], rows[rows["backbone"] != FREE]
+        free, valued = rows[rows["backbone"] == FREE], rows[~rows["backbone"].isin([FREE, LABELS])]
+        fitted = rows[rows["backbone"] == LABELS]
         best_free = _largest(free, "auroc")
         told = f"of what comes for free the best is {best_free['method']}, {number(best_free['auroc'])}"
         if len(valued):
@@ -48,7 +51,10 @@ def detection_sentences(summary: pd.DataFrame) -> Iterator[str]:
         against = (
             f"; {len(above)} of {len(tested)} are significantly above the loss of their backbone" if len(tested) else ""
         )
-        yield f"Noise {noise!r} ({share(rows['share'].iloc[0])} of the training interactions): {told}{against}."
+        limit = (
+            f"; fitted to the labels, the free scores reach {number(fitted['auroc'].iloc[0])}" if len(fitted) else ""
+        )
+        yield f"Noise {noise!r} ({share(rows['share'].iloc[0])} of the training interactions): {told}{against}{limit}."
 
 
 def area_sentences(areas: pd.DataFrame) -> Iterator[str]:

@@ -21,7 +21,7 @@ from recval.recipes import study as studies
 from recval.recipes.study import Study, check, study
 from recval.recipes.study.curves import areas_table
 from recval.recipes.study.detection import auprc, auroc, detection_summary, noise_of
-from recval.recipes.study.free import free_scores
+from recval.recipes.study.free import fitted_to_labels, free_scores
 from recval.recipes.study.stability import pairwise_spearman
 from recval.recipes.study.targets import targets_of
 from recval.recipes.trials import RemovalTrial
@@ -88,6 +88,14 @@ def test_free_scores_are_what_they_say():
     expected = scores - pd.Series(scores).groupby(train.user).transform("mean")
     np.testing.assert_allclose(found["EASE", 4], expected, atol=1e-5)
     assert build("EASE", train).needs_training is False
+
+
+def test_free_scores_fitted_to_the_labels_tell_no_less_than_one_of_them():
+    split, noisy = planted(100, 60, 20, noise=0.3)
+    alone = {name: auroc(noisy, scores) for name, _, scores in free_scores(split, [0]) if "leave-one-out" in name}
+    fitted = auroc(noisy, fitted_to_labels(split, 0, noisy))
+    assert fitted > max(alone.values()) - 0.01
+    assert auroc(noisy, fitted_to_labels(split, 0, ~noisy)) == pytest.approx(1 - fitted, abs=1e-3)
 
 
 def test_noise_is_known_where_labels_are_of_both_kinds():
@@ -268,6 +276,7 @@ def test_every_question_is_answered(make, finished):
     assert detection.groupby(["backbone", "method"]).size().to_dict() == {
         **{("free", name): 1 for name in FREE_ONCE},
         ("free", "random"): 2,
+        ("labels", "free scores added up"): 1,
         **{(backbone, method): 2 for backbone in ("MF", "LightGCN") for method in ("loss", "DVR")},
     }
     curves = tables["curves"]
@@ -405,6 +414,7 @@ def test_shares_of_either_curve_may_be_the_same_trainings(make):
         ({"backbones": {"MF": {"model": {"name": "BRP"}}}}, "backbones.MF.model: .*'BRP', did you mean 'BPR'"),
         ({"model": {"name": "BPR"}}, "unknown key 'model'"),
         ({"backbones": {"free": {"model": {"name": "BPR"}}}}, "backbones: 'free' stands for what takes no valuation"),
+        ({"backbones": {"labels": {"model": {"name": "BPR"}}}}, "'labels' stands for what was fitted to the labels"),
     ],
 )
 def test_a_study_that_cannot_work_is_refused_by_key(make, change, message):

@@ -2,7 +2,7 @@
 
 AUROC is the chance that a random true interaction is valued above a random false one, ties counting half: 0.5 is
 chance, below it the order is the wrong way about. AUPRC is the average precision of calling the lowest values noise;
-its chance level is the share of noise.
+its chance level is the share of noise. What was fitted to the labels themselves says how much the free scores hold.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ import pandas as pd
 from recval.data import Split
 from recval.ranking import holm
 from recval.recipes.study.folder import StudyFolder
-from recval.recipes.study.free import free_scores
+from recval.recipes.study.free import fitted_to_labels, free_scores
 from recval.recipes.study.schema import Cell
 from recval.recipes.summary import seed_test
 from recval.recipes.trials import MethodTrial
-from recval.report.study_sentences import FREE
+from recval.report.study_sentences import FREE, LABELS
 from recval.valuation import Values
 
 _LOSS = "loss"
@@ -54,6 +54,8 @@ def detection_table(folder: StudyFolder, cells: Sequence[Cell], splits: Mapping[
             continue
         for method, seed, scores in free_scores(split, cells[0].recipe.seeds):
             rows.append((noise, FREE, method, seed, *_found(false, scores)))
+        seed = cells[0].recipe.seeds[0]
+        rows.append((noise, LABELS, "free scores added up", seed, *_found(false, fitted_to_labels(split, seed, false))))
         for cell in cells:
             if cell.noise == noise:
                 for method in cell.recipe.valuators:

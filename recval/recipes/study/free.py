@@ -16,6 +16,8 @@ from recval.rng import numpy_generator
 Scores = npt.NDArray[np.float64]
 
 _USERS_AT_ONCE = 1024
+_FLOOR = 1e-3
+_ADDED_UP = ("item popularity", "user activity", "EASE, leave-one-out", "cosine, leave-one-out")
 
 
 def free_scores(split: Split, seeds: Sequence[int]) -> Iterator[tuple[str, int, Scores]]:
@@ -36,6 +38,20 @@ def free_scores(split: Split, seeds: Sequence[int]) -> Iterator[tuple[str, int, 
     yield "cosine, leave-one-out", seeds[0], cosine_support(train, *pairs)
     for seed in seeds:
         yield "random", seed, numpy_generator(seed, "free", "random").random(len(train))
+
+
+def fitted_to_labels(split: Split, seed: int, false: npt.NDArray[np.bool_]) -> Scores:
+    """Return how unlikely it is that each interaction is noise, by a logistic regression on the labels, shape [n].
+
+    It is fitted to the logarithms of counts and leave-one-out scores, on the interactions that it scores: about the
+    most that they can tell, if they only add up. Values are fitted to no labels.
+    """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.preprocessing import StandardScaler
+
+    found = [scores for name, _, scores in free_scores(split, [seed]) if name in _ADDED_UP]
+    numbers = StandardScaler().fit_transform(np.log(np.maximum(np.stack(found, axis=1), _FLOOR)))
+    return LogisticRegression(C=1e3).fit(numbers, ~false).decision_function(numbers)
 
 
 def _ease(train: Interactions) -> Scores:

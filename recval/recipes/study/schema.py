@@ -15,13 +15,14 @@ from recval.recipes.models import Model
 from recval.recipes.noise import Noise
 from recval.recipes.schema import Data, Methods, Metrics, Recipe, References, Removal, Seeds, distinct_folders
 from recval.recipes.splits import AnySplit, RatioSplit
-from recval.report.study_sentences import FREE
+from recval.report.study_sentences import FREE, LABELS
 from recval.training import Training
 
 
-def _not_free(backbones: Mapping[str, object]) -> None:
-    if FREE in backbones:
-        raise ConfigError(f"{FREE!r} stands for what takes no valuation; rename the backbone")
+def _not_reserved(backbones: Mapping[str, object]) -> None:
+    for name, meaning in ((FREE, "what takes no valuation"), (LABELS, "what was fitted to the labels of noise")):
+        if name in backbones:
+            raise ConfigError(f"{name!r} stands for {meaning}; rename the backbone")
 
 
 Stage = Literal["detection", "curves", "targets", "stability", "cost"]
@@ -79,7 +80,9 @@ class Study(Declaration):
     data: Data
     split: AnySplit = RatioSplit()
     noise: Annotated[dict[str, Noise | None], Field(min_length=1), checked(distinct_folders)] = {"as it is": None}
-    backbones: Annotated[dict[str, BackboneRecipe], Field(min_length=1), checked(distinct_folders), checked(_not_free)]
+    backbones: Annotated[
+        dict[str, BackboneRecipe], Field(min_length=1), checked(distinct_folders), checked(_not_reserved)
+    ]
     training: Training = Training()
     metrics: Metrics = ("ndcg@10", "recall@10")
     seeds: Seeds = (0, 1, 2, 3, 4)
