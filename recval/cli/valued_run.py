@@ -20,6 +20,7 @@ from recval.recipes.explaining import Explainer
 from recval.recipes.trials import MethodTrial
 from recval.store.run import Run
 from recval.valuation import Values
+from recval.valuation.values import players_of
 
 
 @dataclass(frozen=True)
@@ -69,9 +70,8 @@ class ValuedRun:
             DataError: the training interactions are no longer those that were valued.
         """
         split = self.recipe.split_data()
-        players = self.values.players
-        for role, vocabulary in (("user", split.users), ("item", split.items)):
-            if not vocabulary.ids.take(split.train.table[role]).equals(players[role]):
+        for role, ids in zip(("user", "item"), players_of(split.train).columns, strict=True):
+            if not ids.equals(self.values.players[role]):
                 raise DataError(f"the data is no longer that of the run in {self.run.path}: the {role}s differ")
         return split
 

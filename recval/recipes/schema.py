@@ -139,29 +139,34 @@ class DataRecipe(Declaration):
             raise DataError(f"split: {error}") from None
 
 
-class Recipe(DataRecipe):
-    """A whole experiment.
+class MethodsRecipe(Declaration):
+    """What is compared, and how.
 
     Attributes:
-        description: what it asks, for the reader of the report.
-        data: the name of a data set's card, or a source of one's own.
-        split: how to hold out.
-        model: the backbone.
-        training: how to train it.
+        training: how to train the backbone.
         metrics: what to report on the test part.
         seeds: the seeds of each method; the split stays the same.
         methods: what to compare, by name; the first is the baseline.
         references: models without training (EASE, Pop, ItemKNN, …) to be listed beside the methods.
-        removal: the removal curve, if one is wanted.
+        removal: the removal and addition curves, if they are wanted.
     """
 
-    model: Model
     training: Training = Training()
     metrics: Metrics = ("ndcg@10", "recall@10")
     seeds: Seeds = (0, 1, 2, 3, 4)
     methods: Methods = Field(min_length=1)
     references: References = ()
     removal: Removal | None = None
+
+
+class Recipe(MethodsRecipe, DataRecipe):
+    """A whole experiment: data, what is compared on it, and with which backbone.
+
+    Attributes:
+        model: the backbone.
+    """
+
+    model: Model
 
     @model_validator(mode="after")
     def _names_are_distinct(self) -> Recipe:

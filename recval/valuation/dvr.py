@@ -53,7 +53,7 @@ from recval.valuation.learner import ValuatorLearner
 from recval.valuation.likeness import Likeness, contrast_of, contrast_pairs
 from recval.valuation.projection import Projection
 from recval.valuation.valuator import mean_one
-from recval.valuation.values import Values
+from recval.valuation.values import Values, players_of
 
 
 class DVR(Callback):
@@ -261,5 +261,4 @@ class DVR(Callback):
             of_batch = batch.row.cpu().numpy()
             value[of_batch] = game.values(encoded).double().cpu().numpy()
             alone[of_batch] = game.alone(encoded).double().cpu().numpy()
-        ids = {"user": train.users.ids.take(train.table["user"]), "item": train.items.ids.take(train.table["item"])}
-        return Values.from_estimates(pa.table({**ids, "alone": alone}), value[None])
+        return Values.from_estimates(players_of(train).append_column("alone", pa.array(alone)), value[None])

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
+from recval.data import Interactions
 from recval.errors import DataError
 from recval.store.files import read_table, write_table
 
@@ -151,6 +152,12 @@ class Values:
     def _check_same_players(self, other: Values) -> None:
         if not _identity(self.players).equals(_identity(other.players)):
             raise DataError("values of different players cannot be combined")
+
+
+def players_of(train: Interactions) -> pa.Table:
+    """Return the interactions as the players of values: columns user and item, their own ids."""
+    sides = {"user": train.users, "item": train.items}
+    return pa.table({side: vocabulary.ids.take(train.table[side]) for side, vocabulary in sides.items()})
 
 
 def _identity(players: pa.Table) -> pa.Table:

@@ -13,7 +13,7 @@ from recval.errors import ConfigError
 from recval.recipes.methods import Method
 from recval.recipes.models import Model
 from recval.recipes.noise import Noise
-from recval.recipes.schema import Data, Methods, Metrics, Recipe, References, Removal, Seeds, distinct_folders
+from recval.recipes.schema import Data, MethodsRecipe, Recipe, distinct_folders
 from recval.recipes.splits import AnySplit, RatioSplit
 from recval.report.study_sentences import FREE, LABELS
 from recval.training import Training
@@ -58,8 +58,8 @@ class Cell:
     recipe: Recipe
 
 
-class Study(Declaration):
-    """A whole study.
+class Study(MethodsRecipe):
+    """A whole study: what is compared, for several backbones and noise settings.
 
     Attributes:
         description: what it asks, for the reader of the report.
@@ -67,12 +67,6 @@ class Study(Declaration):
         split: how to hold out.
         noise: the noise settings, by name; None leaves the data as it is.
         backbones: the backbones, by name.
-        training: how to train them.
-        metrics: what to report on the test part.
-        seeds: the seeds of each method; the split stays the same.
-        methods: what to compare, by name; the first is the baseline.
-        references: models without training, to be listed beside the methods.
-        removal: the removal and addition curves, if they are wanted.
         stages: the questions to ask.
     """
 
@@ -83,12 +77,6 @@ class Study(Declaration):
     backbones: Annotated[
         dict[str, BackboneRecipe], Field(min_length=1), checked(distinct_folders), checked(_not_reserved)
     ]
-    training: Training = Training()
-    metrics: Metrics = ("ndcg@10", "recall@10")
-    seeds: Seeds = (0, 1, 2, 3, 4)
-    methods: Methods = Field(min_length=1)
-    references: References = ()
-    removal: Removal | None = None
     stages: Annotated[tuple[Stage, ...], Field(min_length=1)] = STAGES
 
     @model_validator(mode="after")

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from pydantic import Field
 from torch import Tensor
 
 from recval.backbones import Batch
-from recval.declarations import Declaration, validate
-from recval.training import Callback, Loop
+from recval.declarations import Declaration
+from recval.training import Loop
 from recval.valuation.valuator import mean_one
+from recval.valuation.weightings.configured import Configured
 
 
 class BalancedSettings(Declaration):
@@ -24,18 +23,14 @@ class BalancedSettings(Declaration):
     alpha: float = Field(0.5, ge=0, le=2)
 
 
-class Balanced(Callback):
+class Balanced(Configured):
     """A sample weighs 1 / (its user's number of training interactions)^alpha.
 
     Args:
         **settings: see `BalancedSettings`.
-
-    Raises:
-        ConfigError: a setting is unknown or out of its range.
     """
 
-    def __init__(self, **settings: Any) -> None:
-        self.settings = validate(settings, BalancedSettings)
+    settings: BalancedSettings
 
     def before_fit(self, loop: Loop) -> None:
         """Count the users' training interactions."""

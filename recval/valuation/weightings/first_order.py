@@ -27,11 +27,12 @@ from torch import Tensor
 from recval.adapter.meta_gradient import preconditioned, reward_gains
 from recval.backbones import Backbone, Batch
 from recval.data import Split
-from recval.declarations import Declaration, validate
+from recval.declarations import Declaration
 from recval.rng import torch_generator
-from recval.training import Callback, Loop
+from recval.training import Loop
 from recval.valuation.valuator import mean_one
 from recval.valuation.values import Values
+from recval.valuation.weightings.configured import Configured
 from recval.valuation.weightings.interaction_means import InteractionMeans
 from recval.valuation.weightings.outer_reward import OuterReward, check_outer_reward, outer_reward
 
@@ -55,23 +56,18 @@ class FirstOrderSettings(Declaration):
     temperature: float = Field(1.0, gt=0, allow_inf_nan=False)
 
 
-class FirstOrder(Callback):
+class FirstOrder(Configured):
     """Values interactions by their first-order gains on validation data; weighs nothing unless it is told to.
 
     Args:
         **settings: see `FirstOrderSettings`.
 
     Attributes:
-        settings: the settings.
         values: after training, the mean gain of each training interaction; one that no look met has the mean of all.
-
-    Raises:
-        ConfigError: a setting is unknown or out of its range.
     """
 
-    def __init__(self, **settings: Any) -> None:
-        self.settings = validate(settings, FirstOrderSettings)
-        self.values: Values | None = None
+    settings: FirstOrderSettings
+    values: Values | None = None
 
     def check(self, backbone: Backbone, split: Split) -> None:
         """Refuse a reward that cannot be computed, and a model that takes its steps itself."""

@@ -20,7 +20,7 @@ more steps; memory for a second graph of the batch.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from pydantic import Field
@@ -29,7 +29,6 @@ from torch import Tensor
 from recval.adapter.meta_gradient import gradient
 from recval.backbones import Backbone
 from recval.data import Split
-from recval.declarations import validate
 from recval.rng import torch_generator
 from recval.training import Loop
 from recval.valuation.weightings.learned_weights import LearnedWeights, LearnedWeightsSettings
@@ -57,16 +56,10 @@ class GradientMatching(LearnedWeights):
 
     Args:
         **settings: see `GradientMatchingSettings`.
-
-    Raises:
-        ConfigError: a setting is unknown or out of its range.
     """
 
     inputs = ("user", "item")
     settings: GradientMatchingSettings
-
-    def __init__(self, **settings: Any) -> None:
-        self.settings = validate(settings, GradientMatchingSettings)
 
     def check(self, backbone: Backbone, split: Split) -> None:
         """Refuse a model that the network cannot weigh for, and a reward that cannot be computed."""

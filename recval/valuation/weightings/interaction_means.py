@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import torch
 from torch import Tensor
 
 from recval.data import Interactions
-from recval.valuation.values import Values
+from recval.valuation.values import Values, players_of
 
 
 class InteractionMeans:
@@ -52,12 +51,8 @@ class InteractionMeans:
         """Return the means as values; an interaction that was never met has the mean of all that were."""
         count, mean, squares = (each.cpu().numpy() for each in (self._count, self._mean, self._squares))
         variance = np.where(count > 1, squares / np.maximum(count - 1, 1), 0.0)
-        players = {
-            side: vocabulary.ids.take(self._train.table[side])
-            for side, vocabulary in (("user", self._train.users), ("item", self._train.items))
-        }
         times = np.maximum(count, 1).astype(np.int64)
-        return Values(pa.table(players), mean.copy(), variance, times).unmet_as_mean(count > 0)
+        return Values(players_of(self._train), mean.copy(), variance, times).unmet_as_mean(count > 0)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the counts, means and sums of squares."""

@@ -25,9 +25,10 @@ from recval.declarations import Declaration
 from recval.errors import ModelError
 from recval.rng import isolated
 from recval.store.state import load_optimizer_state, optimizer_state
-from recval.training import Callback, Loop, check_optimised
+from recval.training import Loop, check_optimised
 from recval.valuation.valuator import mean_one
 from recval.valuation.values import Values
+from recval.valuation.weightings.configured import Configured
 from recval.valuation.weightings.interaction_means import InteractionMeans
 
 
@@ -65,12 +66,11 @@ class WeightNetwork(nn.Module):
         return mean_one(nn.functional.softplus(self.layers(observations).squeeze(1)))
 
 
-class LearnedWeights(Callback, ABC):
+class LearnedWeights(Configured, ABC):
     """Base of callbacks whose weights a network learns.
 
     Attributes:
         inputs: what the network sees of a sample.
-        settings: the settings.
         values: after training, the mean weight that each training interaction had.
     """
 

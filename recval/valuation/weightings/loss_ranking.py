@@ -6,10 +6,7 @@ WSDM 2021 (arXiv 2006.04153), section 3.
 
 from __future__ import annotations
 
-from typing import Any
-
-from recval.declarations import validate
-from recval.valuation.weightings.loss_values import LossValued, LossValueSettings
+from recval.valuation.weightings.loss_values import LossValued
 
 
 class LossRanking(LossValued):
@@ -17,10 +14,4 @@ class LossRanking(LossValued):
 
     Args:
         **settings: see `LossValueSettings`.
-
-    Raises:
-        ConfigError: a setting is unknown or out of its range.
     """
-
-    def __init__(self, **settings: Any) -> None:
-        self.settings = validate(settings, LossValueSettings)

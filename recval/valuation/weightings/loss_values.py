@@ -13,8 +13,9 @@ from recval.data import Split
 from recval.declarations import Declaration
 from recval.errors import ModelError
 from recval.rng import isolated, torch_generator
-from recval.training import Callback, Loop
+from recval.training import Loop
 from recval.valuation.values import Values
+from recval.valuation.weightings.configured import Configured
 from recval.valuation.weightings.interaction_means import InteractionMeans
 
 
@@ -28,11 +29,10 @@ class LossValueSettings(Declaration):
     draws: int = Field(4, ge=2)
 
 
-class LossValued(Callback):
+class LossValued(Configured):
     """Base of callbacks whose values are minus the losses of the model in the end.
 
     Attributes:
-        settings: the settings.
         values: after training, minus the mean loss of each training interaction over fresh negatives, with the
             parameters of the best epoch and without dropout. An interaction that is no sample of the model, such as
             the first of a user in a sequential model, has the mean of the others.

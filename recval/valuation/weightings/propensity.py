@@ -11,17 +11,16 @@ sample weighs by its positive item alone.
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from pydantic import Field
 from torch import Tensor
 
 from recval.backbones import Batch
-from recval.declarations import Declaration, validate
-from recval.training import Callback, Loop
+from recval.declarations import Declaration
+from recval.training import Loop
 from recval.valuation.valuator import mean_one
 from recval.valuation.values import Values
+from recval.valuation.weightings.configured import Configured
 from recval.valuation.weightings.interaction_means import InteractionMeans
 
 
@@ -37,23 +36,18 @@ class PropensitySettings(Declaration):
     clip: float = Field(10.0, ge=1)
 
 
-class Propensity(Callback):
+class Propensity(Configured):
     """A sample weighs min((n_i / max n)^-eta, clip), n_i the training interactions of its item; scaled to mean 1.
 
     Args:
         **settings: see `PropensitySettings`.
 
     Attributes:
-        settings: the settings.
         values: after training, the weights of the training interactions, mean 1.
-
-    Raises:
-        ConfigError: a setting is unknown or out of its range.
     """
 
-    def __init__(self, **settings: Any) -> None:
-        self.settings = validate(settings, PropensitySettings)
-        self.values: Values | None = None
+    settings: PropensitySettings
+    values: Values | None = None
 
     def before_fit(self, loop: Loop) -> None:
         """Count the items' training interactions."""

@@ -5,14 +5,11 @@ Source: Wang et al., "Denoising Implicit Feedback for Recommendation", WSDM 2021
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from pydantic import Field
 from torch import Tensor
 
 from recval.backbones import Batch
-from recval.declarations import validate
 from recval.valuation.valuator import mean_one
 from recval.valuation.weightings.loss_values import LossValued, LossValueSettings
 
@@ -34,15 +31,9 @@ class ReweightedLoss(LossValued):
 
     Args:
         **settings: see `ReweightedLossSettings`.
-
-    Raises:
-        ConfigError: a setting is unknown or out of its range.
     """
 
     settings: ReweightedLossSettings
-
-    def __init__(self, **settings: Any) -> None:
-        self.settings = validate(settings, ReweightedLossSettings)
 
     def weigh(self, batch: Batch, losses: Tensor) -> Tensor:
         """Return the weights, mean 1, shape [B]."""

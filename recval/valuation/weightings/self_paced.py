@@ -14,17 +14,16 @@ et al., "Easy Samples First: Self-paced Reranking for Zero-Example Multimedia Se
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from pydantic import Field
 from torch import Tensor
 
 from recval.backbones import Batch
-from recval.declarations import validate
-from recval.training import Loop
 from recval.valuation.valuator import mean_one
-from recval.valuation.weightings.loss_values import LossValued, LossValueSettings
+from recval.valuation.weightings.loss_values import LossValueSettings
+from recval.valuation.weightings.paced_loss import PacedLoss
 
 Form = Literal["hard", "linear"]
 
@@ -43,26 +42,14 @@ class SelfPacedSettings(LossValueSettings):
     steps: int = Field(1000, ge=1)
 
 
-class SelfPaced(LossValued):
+class SelfPaced(PacedLoss):
     """Easy samples first; its values are minus the losses in the end, see `LossValued`.
 
     Args:
         **settings: see `SelfPacedSettings`.
-
-    Raises:
-        ConfigError: a setting is unknown or out of its range.
     """
 
     settings: SelfPacedSettings
-
-    def __init__(self, **settings: Any) -> None:
-        self.settings = validate(settings, SelfPacedSettings)
-        self._done = 0
-
-    def before_fit(self, loop: Loop) -> None:
-        """Begin anew."""
-        super().before_fit(loop)
-        self._done = 0
 
     def weigh(self, batch: Batch, losses: Tensor) -> Tensor:
         """Return the best weights for the losses, scaled to mean 1, shape [B]."""
@@ -71,14 +58,6 @@ class SelfPaced(LossValued):
         self._done += 1
         losses = losses.detach()
         return mean_one(best_weights(losses, losses.quantile(quantile), self.settings.form))
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return the number of steps done."""
-        return {"done": self._done}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore the number of steps done."""
-        self._done = state["done"]
 
 
 def best_weights(losses: Tensor, age: Tensor, form: Form) -> Tensor:

@@ -18,15 +18,12 @@ about 3 more steps; memory for a second graph of the batch.
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
 from recval.adapter.meta_gradient import preconditioned, reward_gains
-from recval.declarations import validate
 from recval.rng import torch_generator
-from recval.valuation.weightings.learned_weights import LearnedWeights, LearnedWeightsSettings
+from recval.valuation.weightings.learned_weights import LearnedWeights
 
 
 class TripletImportance(LearnedWeights):
@@ -34,15 +31,9 @@ class TripletImportance(LearnedWeights):
 
     Args:
         **settings: see `LearnedWeightsSettings`.
-
-    Raises:
-        ConfigError: a setting is unknown or out of its range.
     """
 
     inputs = ("user", "item", "negative")
-
-    def __init__(self, **settings: Any) -> None:
-        self.settings = validate(settings, LearnedWeightsSettings)
 
     def before_epoch(self, epoch: int) -> None:
         """Derive the epoch's outer triplets."""

@@ -5,17 +5,14 @@ Source: Wang et al., "Denoising Implicit Feedback for Recommendation", WSDM 2021
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from pydantic import Field
 from torch import Tensor
 
 from recval.backbones import Batch
-from recval.declarations import validate
-from recval.training import Loop
 from recval.valuation.valuator import mean_one
-from recval.valuation.weightings.loss_values import LossValued, LossValueSettings
+from recval.valuation.weightings.loss_values import LossValueSettings
+from recval.valuation.weightings.paced_loss import PacedLoss
 
 
 class TruncatedLossSettings(LossValueSettings):
@@ -30,28 +27,16 @@ class TruncatedLossSettings(LossValueSettings):
     steps: int = Field(1000, ge=1)
 
 
-class TruncatedLoss(LossValued):
+class TruncatedLoss(PacedLoss):
     """The highest losses of a batch are left out, after t steps a share min(rate * t / steps, rate) of them.
 
     Its values are minus the losses in the end; see `LossValued`.
 
     Args:
         **settings: see `TruncatedLossSettings`.
-
-    Raises:
-        ConfigError: a setting is unknown or out of its range.
     """
 
     settings: TruncatedLossSettings
-
-    def __init__(self, **settings: Any) -> None:
-        self.settings = validate(settings, TruncatedLossSettings)
-        self._done = 0
-
-    def before_fit(self, loop: Loop) -> None:
-        """Begin anew."""
-        super().before_fit(loop)
-        self._done = 0
 
     def weigh(self, batch: Batch, losses: Tensor) -> Tensor:
         """Return 0 for the highest losses and equal weights, mean 1, for the others, shape [B]."""
@@ -61,11 +46,3 @@ class TruncatedLoss(LossValued):
         weights = torch.ones_like(losses)
         weights[losses.detach().topk(dropped).indices] = 0
         return mean_one(weights)
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return the number of steps done."""
-        return {"done": self._done}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore the number of steps done."""
-        self._done = state["done"]
