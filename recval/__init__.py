@@ -17,10 +17,11 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from recval.data import Interactions, Split, from_frame, load
     from recval.errors import RecvalError
+    from recval.games import Values
     from recval.ranking.comparing import compare
     from recval.recipes import Recipe, Result, fit, run
     from recval.training import Callback, Training
-    from recval.valuation import DVR, Values
+    from recval.valuation import DVR
 
 _HOME = {
     "Callback": "recval.training",
@@ -31,7 +32,7 @@ _HOME = {
     "Result": "recval.recipes",
     "Split": "recval.data",
     "Training": "recval.training",
-    "Values": "recval.valuation",
+    "Values": "recval.games",
     "compare": "recval.ranking.comparing",
     "fit": "recval.recipes",
     "from_frame": "recval.data",

@@ -24,7 +24,13 @@ FLOORS = (
     ("cli", "testing", "__main__"),
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
-AGREED = {("training", "backbones"), ("valuation", "adapter"), ("recipes", "report"), ("__main__", "cli")}
+AGREED = {
+    ("training", "backbones"),
+    ("games", "engine"),
+    ("valuation", "adapter"),
+    ("recipes", "report"),
+    ("__main__", "cli"),
+}
 """Rooms that may import another one of their floor; on the ground floor, where rooms are files, all may."""
 
 BRIDGE = "recval.backbones.recbole"

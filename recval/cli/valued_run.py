@@ -15,12 +15,12 @@ import pyarrow as pa
 from recval.data import Interactions, Split, Vocabulary, dataset_card
 from recval.declarations import read
 from recval.errors import ConfigError, DataError, RunError, nearest, unknown
+from recval.games import Values
+from recval.games.values import players_of
 from recval.recipes import Recipe
 from recval.recipes.explaining import Explainer
 from recval.recipes.trials import MethodTrial
 from recval.store.run import Run
-from recval.valuation import Values
-from recval.valuation.values import players_of
 
 
 @dataclass(frozen=True)

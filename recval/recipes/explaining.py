@@ -13,13 +13,14 @@ from recval.adapter.observation import Observer
 from recval.backbones import Backbone
 from recval.data import Split
 from recval.errors import ConfigError, RunError, unknown
+from recval.games import Values
 from recval.recipes.schema import Recipe
 from recval.recipes.trained import backbone_of
 from recval.recipes.trials import MethodTrial
 from recval.store.files import read_tensors, write_json
 from recval.store.run import Run
 from recval.training import TripletSampler
-from recval.valuation import DVRSettings, Valuator, Values
+from recval.valuation import DVRSettings, Valuator
 from recval.valuation.estimating import estimate_batches, observe
 from recval.valuation.explanation import explain
 

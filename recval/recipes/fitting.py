@@ -14,11 +14,11 @@ from recval.backbones import Backbone, build
 from recval.data import Interactions, Split, load, split_by_ratio
 from recval.engine.executor import Report
 from recval.errors import ConfigError, DataError
+from recval.games import Values
 from recval.ranking import Evaluator, ItemSets
 from recval.recipes.recommending import final_scorer, recommend, recommend_to_new
 from recval.rng import RandomSource, seed_of
 from recval.training import Callback, Loop, Progress, Training
-from recval.valuation import Values
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,6 +17,7 @@ from recval.data import Split
 from recval.engine import Executor, Serial
 from recval.engine.executor import OnProgress
 from recval.errors import ConfigError, DataError, ModelError
+from recval.games import Values
 from recval.recipes.explaining import write_explanations
 from recval.recipes.fitting import check_refit
 from recval.recipes.models import ModelRecipe
@@ -38,7 +39,6 @@ from recval.store.environment import environment
 from recval.store.files import write_json, write_table
 from recval.store.run import Run
 from recval.training import check_weighable
-from recval.valuation import Values
 
 Stage = Callable[[str, int], AbstractContextManager[OnProgress]]
 """Opens a stage of a run by its name and number of trials; gives what is called with the progress of each."""

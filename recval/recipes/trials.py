@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from recval.data import Split
 from recval.engine.executor import Report
+from recval.games import Values
 from recval.recipes.fitting import Result, fit
 from recval.recipes.models import ModelRecipe
 from recval.recipes.schema import Recipe, share_name
@@ -25,7 +26,6 @@ from recval.rng import numpy_generator
 from recval.store.files import write_json, write_table, write_tensors
 from recval.store.run import Run
 from recval.training import Training
-from recval.valuation import Values
 
 RemovalOrder = Literal["lowest", "highest", "random"]
 REMOVAL_ORDERS: tuple[RemovalOrder, ...] = get_args(RemovalOrder)

@@ -14,12 +14,12 @@ from torch import Tensor
 
 from recval.backbones import Backbone, Batch, build
 from recval.data import Split
+from recval.games import Values
 from recval.rng import isolated
 from recval.store.state import read_state, write_state
 from recval.testing.interrupting import Interrupted, InterruptedAfter
 from recval.testing.planted import planted
 from recval.training import Callback, Loop, Training
-from recval.valuation import Values
 
 _HOOKS = ("before_fit", "before_epoch", "weigh", "after_step", "after_epoch", "after_validation", "after_fit")
 

@@ -4,7 +4,6 @@ from recval.valuation.dvr import DVR
 from recval.valuation.dvr_settings import DVRSettings
 from recval.valuation.networks import Additive, BatchGame, HarsanyiESP, HarsanyiSlots
 from recval.valuation.valuator import Valuator, mean_one
-from recval.valuation.values import Values
 from recval.valuation.weightings import (
     Balanced,
     FirstOrder,
@@ -39,7 +38,6 @@ __all__ = [
     "TruncatedLoss",
     "Uniform",
     "Valuator",
-    "Values",
     "dvrl",
     "mean_one",
 ]

@@ -45,6 +45,7 @@ from recval.backbones import Backbone, Batch
 from recval.data import Split
 from recval.declarations import validate
 from recval.errors import ConfigError
+from recval.games.values import Values, players_of
 from recval.rng import RandomSource, seed_of
 from recval.training import Callback, Loop, check_optimised
 from recval.valuation.dvr_settings import DVRSettings
@@ -53,7 +54,6 @@ from recval.valuation.learner import ValuatorLearner
 from recval.valuation.likeness import Likeness, contrast_of, contrast_pairs
 from recval.valuation.projection import Projection
 from recval.valuation.valuator import mean_one
-from recval.valuation.values import Values, players_of
 
 
 class DVR(Callback):

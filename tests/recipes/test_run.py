@@ -17,11 +17,11 @@ from recval.data import split_given
 from recval.declarations import validate
 from recval.engine import Processes, Serial
 from recval.errors import ConfigError, DataError, ModelError, RunError
+from recval.games import Values
 from recval.recipes import Recipe, check, run
 from recval.recipes.trials import RemovalTrial
 from recval.store.run import Run
 from recval.testing import planted
-from recval.valuation import Values
 
 RECIPE = {
     "split": {"kind": "ratio", "seed": 1},

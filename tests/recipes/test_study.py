@@ -16,6 +16,7 @@ from recval.backbones import build
 from recval.declarations import validate
 from recval.engine import Processes, Serial
 from recval.errors import ConfigError, DataError, RunError
+from recval.games import Values
 from recval.recipes import Recipe
 from recval.recipes import study as studies
 from recval.recipes.study import Study, check, study
@@ -27,7 +28,6 @@ from recval.recipes.study.targets import targets_of
 from recval.recipes.trials import RemovalTrial
 from recval.store.files import read_table
 from recval.testing import planted
-from recval.valuation import Values
 
 small = st.integers(-3, 3).map(float)
 

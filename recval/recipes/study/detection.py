@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from recval.data import Split
+from recval.games import Values
 from recval.ranking import holm
 from recval.recipes.study.folder import StudyFolder
 from recval.recipes.study.free import fitted_to_labels, free_scores
@@ -21,7 +22,6 @@ from recval.recipes.study.schema import Cell
 from recval.recipes.summary import seed_test
 from recval.recipes.trials import MethodTrial
 from recval.report.study_sentences import FREE, LABELS
-from recval.valuation import Values
 
 _LOSS = "loss"
 _TEST = ("difference", "ci_low", "ci_high", "p_value", "p_value_holm")

@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from recval.games import Values
 from recval.recipes.study.folder import StudyFolder
 from recval.recipes.study.schema import Cell
 from recval.recipes.trials import MethodTrial
-from recval.valuation import Values
 
 _COLUMNS = ("noise", "method", "across", "between", "correlation", "lowest", "pairs")
 

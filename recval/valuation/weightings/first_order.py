@@ -28,10 +28,10 @@ from recval.adapter.meta_gradient import preconditioned, reward_gains
 from recval.backbones import Backbone, Batch
 from recval.data import Split
 from recval.declarations import Declaration
+from recval.games.values import Values
 from recval.rng import torch_generator
 from recval.training import Loop
 from recval.valuation.valuator import mean_one
-from recval.valuation.values import Values
 from recval.valuation.weightings.configured import Configured
 from recval.valuation.weightings.interaction_means import InteractionMeans
 from recval.valuation.weightings.outer_reward import OuterReward, check_outer_reward, outer_reward

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from recval.data import Interactions
-from recval.valuation.values import Values, players_of
+from recval.games.values import Values, players_of
 
 
 class InteractionMeans:

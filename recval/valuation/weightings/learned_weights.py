@@ -23,11 +23,11 @@ from recval.backbones import Backbone, Batch
 from recval.data import Split
 from recval.declarations import Declaration
 from recval.errors import ModelError
+from recval.games.values import Values
 from recval.rng import isolated
 from recval.store.state import load_optimizer_state, optimizer_state
 from recval.training import Loop, check_optimised
 from recval.valuation.valuator import mean_one
-from recval.valuation.values import Values
 from recval.valuation.weightings.configured import Configured
 from recval.valuation.weightings.interaction_means import InteractionMeans
 

@@ -12,9 +12,9 @@ from recval.backbones import Backbone
 from recval.data import Split
 from recval.declarations import Declaration
 from recval.errors import ModelError
+from recval.games.values import Values
 from recval.rng import isolated, torch_generator
 from recval.training import Loop
-from recval.valuation.values import Values
 from recval.valuation.weightings.configured import Configured
 from recval.valuation.weightings.interaction_means import InteractionMeans
 

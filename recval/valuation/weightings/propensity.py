@@ -17,9 +17,9 @@ from torch import Tensor
 
 from recval.backbones import Batch
 from recval.declarations import Declaration
+from recval.games.values import Values
 from recval.training import Loop
 from recval.valuation.valuator import mean_one
-from recval.valuation.values import Values
 from recval.valuation.weightings.configured import Configured
 from recval.valuation.weightings.interaction_means import InteractionMeans
 

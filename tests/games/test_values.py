@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recval.errors import DataError, RunError
-from recval.valuation import Values
+from recval.games import Values
 
 PLAYERS = pa.table({"user": ["a", "b", "c"], "item": [1, 2, 3]})
 numbers = st.floats(-1e3, 1e3)
