@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from recval.engine import Processes, Serial, local_executor
+from recval.engine import Processes, Serial
 from recval.errors import ConfigError, DataError, ModelError, RecvalError, RunError
 from recval.rng import numpy_generator
 
@@ -33,12 +33,6 @@ def draw(shared, task, report):
 def fail(shared, task, report):
     if task == shared["bad"]:
         raise shared["error"]
-    return task
-
-
-def die(shared, task, report):
-    if task == 1:
-        os._exit(3)
     return task
 
 
@@ -97,11 +91,6 @@ def test_threads_are_those_asked_for_and_restored_even_after_an_early_end():
     assert torch.get_num_threads() == before
 
 
-@pytest.mark.parametrize("executor", [Serial(), Processes(2)])
-def test_no_tasks_have_no_results(executor):
-    assert list(executor.map(draw, [], SHARED, ignore)) == []
-
-
 @pytest.mark.parametrize("kind", [RecvalError, ConfigError, DataError, ModelError, RunError, ValueError])
 def test_an_error_in_a_task_is_raised_as_itself(kind):
     error = kind("ratings.csv, line 7: the rating must be a number, found 'é'")
@@ -127,13 +116,6 @@ def test_every_error_survives_the_border_between_processes(kind):
     assert str(copy) == "found 'é'"
 
 
-def test_a_worker_that_dies_is_a_run_error():
-    with pytest.raises(RunError) as raised:
-        list(Processes(1).map(die, [0, 1, 2, 3], None, ignore))
-    assert str(raised.value).startswith("a worker process was lost")
-    assert "\n" not in str(raised.value)
-
-
 def test_reports_that_nobody_reads_any_more_do_not_block_the_end():
     ended = threading.Event()
 
@@ -147,16 +129,9 @@ def test_reports_that_nobody_reads_any_more_do_not_block_the_end():
     assert ended.wait(60)
 
 
-def test_the_executor_of_this_machine():
-    assert local_executor(1) == local_executor(0) == Serial(threads=1)
-    assert local_executor(3) == Processes(3, threads=1)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    assert local_executor() == (Serial(threads=1) if cores == 1 else Processes(cores))
-
-
 INTERRUPTED = """
 import time
-from recval.engine import Processes
+from recval.engine import Dask, Processes
 
 def endless(shared, task, report):
     report(0.1)
@@ -165,14 +140,19 @@ def endless(shared, task, report):
 
 if __name__ == "__main__":
     tell = lambda position, fraction: print("begun", flush=True)
-    list(Processes(2).map(endless, range(8), None, tell))
+    list(EXECUTOR.map(endless, range(8), None, tell))
+"""
+UNGUARDED = """
+from recval.engine import Dask, Processes
+list(EXECUTOR.map(min, range(8), None, None))
 """
 
 
-def test_an_interrupt_ends_the_workers_too(tmp_path):
+@pytest.mark.parametrize("executor", ["Processes(2)", pytest.param("Dask(workers=2)", marks=pytest.mark.slow)])
+def test_an_interrupt_ends_the_workers_too(executor, tmp_path):
     """As from a terminal: the signal reaches every process of the group."""
     script = tmp_path / "script.py"
-    script.write_text(INTERRUPTED)
+    script.write_text(INTERRUPTED.replace("EXECUTOR", executor))
     process = subprocess.Popen(
         [sys.executable, str(script)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
@@ -184,6 +164,16 @@ def test_an_interrupt_ends_the_workers_too(tmp_path):
     while is_alive(process.pid) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not is_alive(process.pid)
+
+
+@pytest.mark.parametrize("executor", ["Processes(2)", "Dask(workers=2)"])
+def test_a_script_that_starts_workers_as_it_is_imported_is_told_so(executor, tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(UNGUARDED.replace("EXECUTOR", executor))
+    ended = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=100)
+    assert ended.returncode == 1
+    last = ended.stderr.rstrip().splitlines()[-1]
+    assert last.startswith("recval.errors.RunError: the worker processes could not start")
 
 
 def is_alive(group):
