@@ -25,9 +25,12 @@ class Game(ABC):
 
     Attributes:
         n_players: the number of players, at least 0.
+        batch_size: how many coalitions are best evaluated together: few where each takes long, so that they spread over
+            the workers and little is lost when a run is interrupted; many where a call costs more than a coalition.
     """
 
     n_players: int
+    batch_size: int = 256
 
     @abstractmethod
     def value(self, coalitions: Coalitions) -> Floats:
@@ -48,16 +51,31 @@ class Game(ABC):
         return float(self.value(np.ones((1, self.n_players), np.bool_))[0])
 
 
+def in_batches(game: Game, coalitions: Coalitions) -> Floats:
+    """Return the value of each coalition, shape [B], evaluated at most `game.batch_size` at a time.
+
+    Args:
+        game: the game.
+        coalitions: shape [B, n_players]; B may be 0.
+    """
+    if len(coalitions) <= game.batch_size:
+        return game.value(coalitions)
+    starts = range(0, len(coalitions), game.batch_size)
+    return np.concatenate([game.value(coalitions[start : start + game.batch_size]) for start in starts])
+
+
 class FunctionGame(Game):
     """A game that is a function on NumPy arrays.
 
     Args:
         n_players: the number of players.
         function: from coalitions, shape [B, n_players], to their values, shape [B].
+        batch_size: the most coalitions that the function is given.
     """
 
-    def __init__(self, n_players: int, function: Callable[[Coalitions], npt.ArrayLike]) -> None:
+    def __init__(self, n_players: int, function: Callable[[Coalitions], npt.ArrayLike], batch_size: int = 2048) -> None:
         self.n_players = n_players
+        self.batch_size = batch_size
         self._function = function
 
     def value(self, coalitions: Coalitions) -> Floats:
@@ -72,12 +90,18 @@ class TensorGame(Game):
         n_players: the number of players.
         function: from coalitions, bool, shape [B, n_players], on the device, to their values, shape [B].
         device: where the function computes.
+        batch_size: the most coalitions that the function is given.
     """
 
     def __init__(
-        self, n_players: int, function: Callable[[Tensor], Tensor], device: torch.device | str = "cpu"
+        self,
+        n_players: int,
+        function: Callable[[Tensor], Tensor],
+        device: torch.device | str = "cpu",
+        batch_size: int = 2048,
     ) -> None:
         self.n_players = n_players
+        self.batch_size = batch_size
         self._function = function
         self._device = device
 

@@ -11,13 +11,15 @@ is told by the size probabilities p_0 … p_(n-1). Every semi-value here is also
 - `Banzhaf`: q = 1/2; its ranks bear noise in v best. A weighted one has another q.
 - `LeaveOneOut`: q = 1; what is lost without the player alone. It sees nothing of what two players have in common.
 
-Sources: Dubey, Neyman, Weber, "Value theory without efficiency", 1981, theorem 1 (mixtures); Kwon & Zou, "Beta Shapley",
-AISTATS 2022, equation 5; Wang & Jia, "Data Banzhaf", AISTATS 2023; Li & Yu, "Weighted Banzhaf values", NeurIPS 2023.
+Sources: Dubey, Neyman, Weber, "Value theory without efficiency", 1981, theorem 1 (mixtures); Kwon & Zou, "Beta
+Shapley", AISTATS 2022, equation 5; Wang & Jia, "Data Banzhaf", AISTATS 2023; Li & Yu, "Weighted Banzhaf values",
+NeurIPS 2023.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from functools import lru_cache
 from typing import Annotated, Literal
 
 import numpy as np
@@ -57,11 +59,11 @@ class BetaMixture(SemiValue, ABC):
 
     def size_probabilities(self, n_players: int) -> Floats:
         """Return the beta-binomial probabilities, shape [n]."""
-        return stats.betabinom.pmf(np.arange(n_players), n_players - 1, *self.shape) if n_players else np.zeros(0)
+        return _beta_binomial(n_players, *self.shape)
 
     def quantile(self, share: npt.ArrayLike) -> Floats:
         """Return the quantile of the beta distribution."""
-        return stats.beta.ppf(share, *self.shape)
+        return special.betaincinv(*self.shape, share)
 
     def moment(self, present: npt.ArrayLike, absent: npt.ArrayLike) -> Floats:
         """Return B(a + present, b + absent) / B(a, b)."""
@@ -78,6 +80,14 @@ class Shapley(BetaMixture):
     def shape(self) -> tuple[float, float]:
         """The uniform distribution."""
         return 1.0, 1.0
+
+    def size_probabilities(self, n_players: int) -> Floats:
+        """Return 1 / n for every size, exactly."""
+        return np.full(n_players, 1 / max(n_players, 1))
+
+    def quantile(self, share: npt.ArrayLike) -> Floats:
+        """Return the share."""
+        return np.asarray(share, np.float64)
 
 
 class Beta(BetaMixture):
@@ -108,7 +118,7 @@ class PointMixture(SemiValue, ABC):
 
     def size_probabilities(self, n_players: int) -> Floats:
         """Return the binomial probabilities, shape [n]."""
-        return stats.binom.pmf(np.arange(n_players), n_players - 1, self.inclusion) if n_players else np.zeros(0)
+        return _binomial(n_players, self.inclusion)
 
     def quantile(self, share: npt.ArrayLike) -> Floats:
         """Return q."""
@@ -144,6 +154,23 @@ class LeaveOneOut(PointMixture):
     def inclusion(self) -> float:
         """All others are in."""
         return 1.0
+
+
+@lru_cache(maxsize=64)
+def _beta_binomial(n_players: int, a: float, b: float) -> Floats:
+    """Return the probabilities of 0 … n - 1, shape [n]; samplers ask for them in every round."""
+    return _shared(stats.betabinom.pmf(np.arange(n_players), max(n_players - 1, 0), a, b))
+
+
+@lru_cache(maxsize=64)
+def _binomial(n_players: int, probability: float) -> Floats:
+    """Return the probabilities of 0 … n - 1, shape [n]."""
+    return _shared(stats.binom.pmf(np.arange(n_players), max(n_players - 1, 0), probability))
+
+
+def _shared(array: Floats) -> Floats:
+    array.flags.writeable = False
+    return array
 
 
 AnySemiValue = Annotated[Shapley | Beta | Banzhaf | LeaveOneOut, Field(discriminator="kind")]

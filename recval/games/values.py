@@ -18,7 +18,6 @@ from recval.errors import DataError
 from recval.store.files import read_table, write_table
 
 Floats = npt.NDArray[np.float64]
-_IDENTITY = ("user", "item")
 _COLUMNS = ("value", "standard_error", "count", "rank")
 
 
@@ -27,11 +26,13 @@ class Values:
     """The values of players; for recommenders, usually the training interactions.
 
     Attributes:
-        players: who is valued, one row a player: the columns that identify it (`user`, `item`), and numbers that
-            explain its value, if the valuator gives any; they are averaged as the values are.
-        value: the mean of the estimates, shape [n].
-        variance: the sample variance of the estimates, shape [n]; 0 where there is one.
-        count: the number of estimates, at least 1, shape [n].
+        players: who is valued, one row a player: the columns that identify it (`user`, `item`, `player` …), and
+            numbers that explain its value, if the valuator gives any: columns of floating point, other than `user` and
+            `item`. They are averaged as the values are.
+        value: the mean of the estimates, shape [n]; NaN where there are none.
+        variance: the sample variance of the estimates, shape [n]; infinite where there are fewer than two, unless the
+            values are exact, and 0 then.
+        count: the number of estimates, at least 0, shape [n].
     """
 
     players: pa.Table
@@ -48,8 +49,16 @@ class Values:
     def from_estimates(cls, players: pa.Table, estimates: npt.ArrayLike) -> Values:
         """Return the values from several estimates of each, shape [estimates, n]."""
         draws = np.asarray(estimates, np.float64)
-        variance = draws.var(axis=0, ddof=1) if len(draws) > 1 else np.zeros(draws.shape[1])
-        return cls(players, draws.mean(axis=0), variance, np.full(draws.shape[1], len(draws)))
+        n = draws.shape[1]
+        variance = draws.var(axis=0, ddof=1) if len(draws) > 1 else np.full(n, np.inf)
+        value = draws.mean(axis=0) if len(draws) else np.full(n, np.nan)
+        return cls(players, value, variance, np.full(n, len(draws)))
+
+    @classmethod
+    def exact(cls, players: pa.Table, value: npt.ArrayLike) -> Values:
+        """Return values without error, shape [n]."""
+        found = np.asarray(value, np.float64)
+        return cls(players, found, np.zeros(len(found)), np.ones(len(found), np.int64))
 
     def __len__(self) -> int:
         return len(self.value)
@@ -62,26 +71,27 @@ class Values:
         """
         self._check_same_players(other)
         count = self.count + other.count
-        shift = other.value - self.value
-        squares = (
-            self.variance * (self.count - 1)
-            + other.variance * (other.count - 1)
-            + shift**2 * self.count * other.count / count
-        )
-        share = other.count / count
-        players = _blended(self.players, other.players, share)
-        return Values(players, self.value + shift * share, squares / np.maximum(count - 1, 1), count)
+        share = other.count / np.maximum(count, 1)
+        value = _blend(self.value, other.value, share)
+        between = np.where(self.count * other.count > 0, other.value - self.value, 0.0) ** 2 * self.count * share
+        squares = self._squares + other._squares + between
+        single = np.where(self.count > 0, self.variance, other.variance)
+        variance = np.where(count > 1, squares / np.maximum(count - 1, 1), single)
+        return Values(_blended(self.players, other.players, share), value, variance, count)
 
     @classmethod
     def mean_of(cls, runs: Sequence[Values]) -> Values:
         """Return the mean over runs, each run one estimate: its standard error is that of repeating the run.
+
+        What a run has no estimate of is left out of it.
 
         Raises:
             DataError: there are no runs, or their players differ.
         """
         if not runs:
             raise DataError("there are no values to take the mean of")
-        return reduce(add, (cls.from_estimates(run.players, run.value[None]) for run in runs))
+        unknown = np.full(len(runs[0]), np.inf)
+        return reduce(add, (cls(run.players, run.value, unknown, np.minimum(run.count, 1)) for run in runs))
 
     def unmet_as_mean(self, met: npt.NDArray[np.bool_]) -> Values:
         """Return the values where players that nothing was estimated of have the means of the others, as one estimate.
@@ -97,18 +107,18 @@ class Values:
 
         players = _identity(self.players)
         for name in self.players.column_names:
-            if name not in _IDENTITY:
+            if name not in players.column_names:
                 players = players.append_column(name, pa.array(filled(self.players[name].to_numpy())))
-        return Values(players, filled(self.value), np.where(met, self.variance, 0.0), np.where(met, self.count, 1))
+        return Values(players, filled(self.value), np.where(met, self.variance, np.inf), np.where(met, self.count, 1))
 
     @cached_property
     def standard_error(self) -> Floats:
-        """The standard error of each value, shape [n]; infinite where there is one estimate."""
-        return np.where(self.count > 1, np.sqrt(self.variance / self.count), np.inf)
+        """The standard error of each value, shape [n]; infinite where there is one estimate, or none."""
+        return np.sqrt(self.variance / np.maximum(self.count, 1))
 
     @cached_property
     def rank(self) -> npt.NDArray[np.int64]:
-        """The rank of each player: 1 is the most valuable; equal values in the order of the players."""
+        """The rank of each player: 1 is the most valuable; equals keep the order of the players, and NaN is last."""
         rank = np.empty(len(self), np.int64)
         rank[self.order()] = np.arange(1, len(self) + 1)
         return rank
@@ -146,8 +156,13 @@ class Values:
         if missing:
             raise DataError(f"{path} holds no values: the column {missing[0]!r} is missing")
         value, error, count, _ = (table[name].to_numpy() for name in _COLUMNS)
-        variance = np.where(count > 1, error, 0.0) ** 2 * count
+        variance = error**2 * np.maximum(count, 1)
         return cls(table.drop_columns(list(_COLUMNS)), value, variance, count)
+
+    @property
+    def _squares(self) -> Floats:
+        """The sums of the squared deviations, shape [n]."""
+        return np.where(self.count > 1, self.variance, 0.0) * np.maximum(self.count - 1, 0)
 
     def _check_same_players(self, other: Values) -> None:
         if not _identity(self.players).equals(_identity(other.players)):
@@ -161,14 +176,21 @@ def players_of(train: Interactions) -> pa.Table:
 
 
 def _identity(players: pa.Table) -> pa.Table:
-    return players.select([name for name in _IDENTITY if name in players.column_names])
+    """Return the columns that say who a player is."""
+    types = zip(players.column_names, players.schema.types, strict=True)
+    return players.select([name for name, kind in types if name in ("user", "item") or not pa.types.is_floating(kind)])
 
 
 def _blended(first: pa.Table, second: pa.Table, share: Floats) -> pa.Table:
     """Return the players with the explaining numbers of the second at the given share."""
     blended = _identity(first)
     for name in first.column_names:
-        if name not in _IDENTITY:
-            ours, theirs = first[name].to_numpy(), second[name].to_numpy()
-            blended = blended.append_column(name, pa.array(ours + (theirs - ours) * share))
+        if name not in blended.column_names:
+            numbers = _blend(first[name].to_numpy(), second[name].to_numpy(), share)
+            blended = blended.append_column(name, pa.array(numbers))
     return blended
+
+
+def _blend(first: Floats, second: Floats, share: Floats) -> Floats:
+    """Return the first with the second at the given share; what has no share at all may be NaN."""
+    return np.where(share == 0, first, np.where(share == 1, second, first + (second - first) * share))

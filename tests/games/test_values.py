@@ -31,6 +31,70 @@ def test_standard_error_is_that_of_the_mean():
     assert np.isinf(Values.from_estimates(PLAYERS, [[1, 2, 3]]).standard_error).all()
 
 
+def test_exact_values_have_no_error(tmp_path):
+    values = Values.exact(PLAYERS, [3, 1, 2])
+    assert values.standard_error.tolist() == [0, 0, 0]
+    values.save(tmp_path / "values.parquet")
+    assert Values.read(tmp_path / "values.parquet").to_table().equals(values.to_table())
+    twice = values + values
+    assert (twice.value.tolist(), twice.standard_error.tolist()) == ([3, 1, 2], [0, 0, 0])
+
+
+@pytest.mark.filterwarnings("error")
+def test_values_without_estimates_are_unknown_and_add_nothing(tmp_path):
+    nothing = Values.from_estimates(PLAYERS, np.zeros((0, 3)))
+    assert np.isnan(nothing.value).all()
+    assert np.isinf(nothing.standard_error).all()
+    nothing.save(tmp_path / "values.parquet")
+    again = Values.read(tmp_path / "values.parquet")
+    assert again.to_frame().equals(nothing.to_frame())
+    assert again.count.tolist() == [0, 0, 0]
+    for values in (Values.from_estimates(PLAYERS, [[1.0, 2, 3]]), Values.exact(PLAYERS, [1.0, 2, 3]), nothing):
+        for both in (again + values, values + again):
+            assert both.to_frame().equals(values.to_frame())
+
+
+@pytest.mark.filterwarnings("error")
+def test_some_players_may_have_no_estimates():
+    some = Values(PLAYERS, np.array([np.nan, 1, 4]), np.array([np.inf, np.inf, 2]), np.array([0, 1, 2]))
+    assert some.rank.tolist() == [3, 2, 1]
+    np.testing.assert_array_equal(some.standard_error, [np.inf, np.inf, 1])
+    both = some + Values(PLAYERS, np.array([5.0, np.nan, 1]), np.array([np.inf, np.inf, np.inf]), np.array([1, 0, 1]))
+    assert both.value.tolist() == [5, 1, 3]
+    assert both.count.tolist() == [1, 1, 3]
+    np.testing.assert_array_equal(both.variance, [np.inf, np.inf, 4])
+
+
+def test_nobody_has_values(tmp_path):
+    nobody = Values.from_estimates(PLAYERS.slice(0, 0), np.zeros((4, 0)))
+    nobody.save(tmp_path / "values.parquet")
+    assert len(Values.read(tmp_path / "values.parquet") + nobody) == 0
+
+
+@pytest.mark.parametrize(
+    "identity",
+    [
+        {"player": [0, 1, 2]},
+        {"cluster": ["x", "y", "z"]},
+        {"user": [1.5, 2.5, 3.5]},
+        {"user": [0, 0, 1], "negative": [1, 2, 2]},
+    ],
+)
+def test_all_columns_but_explaining_numbers_say_who_a_player_is(identity):
+    players = pa.table(identity)
+
+    def values(players, alone):
+        return Values.from_estimates(players.append_column("alone", pa.array([alone] * 3)), [[1.0, 2, 3]])
+
+    pooled = values(players, 0.0) + values(players, 1.0)
+    assert pooled.players.select(players.column_names).equals(players)
+    assert pooled.players["alone"].to_pylist() == [0.5] * 3
+    name = players.column_names[-1]
+    others = players.set_column(players.num_columns - 1, name, players[name].take([1, 0, 2]))
+    with pytest.raises(DataError, match="different players"):
+        values(players, 0.0) + values(others, 0.0)
+
+
 def test_rank_1_is_the_most_valuable_and_ties_keep_their_order():
     assert Values.from_estimates(PLAYERS, [[2.0, 5.0, 2.0]]).rank.tolist() == [2, 1, 3]
 
@@ -41,6 +105,14 @@ def test_mean_of_runs_takes_each_run_as_one_estimate():
     assert mean.value.tolist() == [2, 2, 2]
     assert mean.count.tolist() == [2, 2, 2]
     np.testing.assert_allclose(mean.standard_error, 1.0)
+
+
+def test_mean_of_runs_leaves_out_what_a_run_knows_nothing_of():
+    some = Values(PLAYERS, np.array([np.nan, 1, 4]), np.array([np.inf, np.inf, 2]), np.array([0, 1, 2]))
+    mean = Values.mean_of([some, Values.exact(PLAYERS, [3.0, 3, 8])])
+    assert mean.value.tolist() == [3, 2, 6]
+    assert mean.count.tolist() == [1, 2, 2]
+    np.testing.assert_allclose(mean.standard_error, [np.inf, 1, 2])
 
 
 def test_other_players_cannot_be_added():

@@ -1,8 +1,8 @@
 """What every estimator of semi-values has in common: rounds.
 
-A round is one independent estimate of the whole vector of values. Round r draws from the stream of the seed and r alone,
-so the rounds may be made anywhere, in any order and in any number at a time; their mean is the estimate, and their
-spread its standard error.
+A round is one independent estimate of the whole vector of values. Round r draws from the stream of the seed and r
+alone, so the rounds may be made anywhere, in any order and in any number at a time; their mean is the estimate, and
+their spread its standard error.
 """
 
 from __future__ import annotations
@@ -10,15 +10,22 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from recval.declarations import Declaration
 from recval.engine import Executor
-from recval.games.game import Coalitions, Floats, Game
+from recval.errors import ConfigError
+from recval.games.game import Coalitions, Floats, Game, in_batches
 from recval.games.semivalues import SemiValue
 from recval.rng import numpy_generator
+
+Made = tuple[Floats, npt.NDArray[np.int64]]
+"""The estimates of some rounds, shape [R, n], and how many coalitions each evaluated, shape [R]."""
+_MOST_CELLS = 2**32
 
 
 class Rounds(ABC):
@@ -26,17 +33,33 @@ class Rounds(ABC):
 
     Attributes:
         preparation: how many coalitions were evaluated to get ready.
+        divisible: whether a round can be made in pieces, by `piece` and `joined`. It then evaluates
+            `most_evaluations` coalitions, and they do not depend on each other's values.
     """
 
     preparation: int = 0
+    divisible: bool = False
+
+    @property
+    def exact(self) -> bool:
+        """Whether every round gives the exact values: one is made then, and its standard error is 0."""
+        return False
 
     @abstractmethod
     def most_evaluations(self) -> int:
         """Return how many coalitions a round evaluates at most."""
 
     @abstractmethod
-    def make(self, rounds: Sequence[int], seed: int) -> tuple[Floats, npt.NDArray[np.int64]]:
-        """Return the estimates of some rounds, shape [R, n], and how many coalitions each evaluated, shape [R]."""
+    def make(self, rounds: Sequence[int], seed: int) -> Made:
+        """Return the estimates of some rounds and what they cost."""
+
+    def piece(self, index: int, seed: int, part: slice) -> Floats:
+        """Return the values of a part of the coalitions of a round."""
+        raise NotImplementedError
+
+    def joined(self, index: int, seed: int, values: Floats) -> Floats:
+        """Return the estimate of a round from the values of all its coalitions, shape [n]."""
+        raise NotImplementedError
 
 
 class Estimator(Declaration, ABC):
@@ -75,7 +98,26 @@ class Draw:
 
 
 class Sampler(Estimator, ABC):
-    """Base of estimators that are linear in the values of coalitions drawn beforehand."""
+    """Base of estimators that are linear in the values of coalitions drawn beforehand.
+
+    Attributes:
+        exact: whether a round gives the exact values; the draw is then no random one.
+    """
+
+    exact: ClassVar[bool] = False
+
+    def check(self, n_players: int, semivalue: SemiValue) -> None:
+        """Refuse rounds that no memory holds.
+
+        Raises:
+            ConfigError: the coalitions of a round would take more than 4 GiB.
+        """
+        cells = self.evaluations(n_players) * n_players
+        if cells > _MOST_CELLS:
+            raise ConfigError(
+                f"a round of {type(self).__name__} over {n_players:,} players is {cells / 2**30:,.0f} GiB of "
+                f"coalitions, at most {_MOST_CELLS / 2**30:.0f} are held: group the players, or take another sampler"
+            )
 
     @abstractmethod
     def evaluations(self, n_players: int) -> int:
@@ -110,14 +152,34 @@ class PlainRounds(Rounds):
     game: Game
     semivalue: SemiValue
 
+    divisible = True
+
+    @property
+    def exact(self) -> bool:
+        """What the sampler says."""
+        return self.sampler.exact
+
     def most_evaluations(self) -> int:
         """Return what the sampler says."""
         return self.sampler.evaluations(self.game.n_players)
 
-    def make(self, rounds: Sequence[int], seed: int) -> tuple[Floats, npt.NDArray[np.int64]]:
-        """Draw all rounds, and evaluate their coalitions in one call."""
+    def make(self, rounds: Sequence[int], seed: int) -> Made:
+        """Draw all rounds, and evaluate their coalitions together."""
         draws = draws_of(self.sampler, self.game.n_players, self.semivalue, rounds, seed)
         return estimates_of(draws, self.game), sizes_of(draws)
+
+    def piece(self, index: int, seed: int, part: slice) -> Floats:
+        """Draw the round, and evaluate the part."""
+        return self.game.value(
+            _draw_of(self.sampler, self.game.n_players, self.semivalue, index, seed).coalitions[part]
+        )
+
+    def joined(self, index: int, seed: int, values: Floats) -> Floats:
+        """Draw the round, and use the values."""
+        return self._draw(index, seed).estimate(values, self.game.null_value, self.game.grand_value)
+
+    def _draw(self, index: int, seed: int) -> Draw:
+        return _draw_of(self.sampler, self.game.n_players, self.semivalue, index, seed)
 
 
 def draws_of(sampler: Sampler, n_players: int, semivalue: SemiValue, rounds: Sequence[int], seed: int) -> list[Draw]:
@@ -125,9 +187,15 @@ def draws_of(sampler: Sampler, n_players: int, semivalue: SemiValue, rounds: Seq
     return [sampler.draw(n_players, semivalue, numpy_generator(seed, "round", index)) for index in rounds]
 
 
+@lru_cache(maxsize=1)
+def _draw_of(sampler: Sampler, n_players: int, semivalue: SemiValue, index: int, seed: int) -> Draw:
+    """Return the draw of a round; the pieces of a round that follow each other share it."""
+    return draws_of(sampler, n_players, semivalue, [index], seed)[0]
+
+
 def estimates_of(draws: Sequence[Draw], game: Game) -> Floats:
-    """Return the estimate of each draw in a game, shape [R, n]; all coalitions are evaluated in one call."""
-    values = game.value(np.concatenate([draw.coalitions for draw in draws]))
+    """Return the estimate of each draw in a game, shape [R, n]; all coalitions are evaluated together."""
+    values = in_batches(game, np.concatenate([draw.coalitions for draw in draws]))
     parts = np.split(values, np.cumsum(sizes_of(draws))[:-1])
     ends = game.null_value, game.grand_value
     return np.stack([draw.estimate(part, *ends) for draw, part in zip(draws, parts, strict=True)])
