@@ -13,6 +13,7 @@ anything again; a pair that is no interaction is scored as it is. A pair may be 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +25,7 @@ from recval.data.interactions import Codes
 from recval.errors import DataError
 
 Floats = npt.NDArray[np.float64]
+Number = TypeVar("Number", float, npt.NDArray[np.float64])
 EASE_ITEMS = 20_000
 """The largest catalogue for `ease_support`: its matrix takes 3.2 GB."""
 USERS_A_BLOCK = 256
@@ -100,6 +102,22 @@ def ease_support(train: Interactions, users: Codes, items: Codes, regularisation
     return found
 
 
+def without_interaction(a: Number, b: Number, c: Number) -> tuple[Number, Number, Number]:
+    r"""Return w00, w01 = w10 and w11 of the matrix W with which the inverse Gram matrix leaves out an interaction.
+
+    With x the user's row and P the inverse with the interaction with item i, the inverse without it is
+    :math:`P + P Z W Z^\top P` with :math:`Z = [x, e_i]`: the inner matrix of Woodbury's identity is the inverse of
+    ``[[1, 1], [1, 0]] - [[a, b], [b, c]]``.
+
+    Args:
+        a: x'Px.
+        b: (Px)_i.
+        c: P_ii.
+    """
+    determinant = -(1 - a) * c - (1 - b) ** 2
+    return -c / determinant, (b - 1) / determinant, (1 - a) / determinant
+
+
 def check_ease(train: Interactions) -> None:
     """Check that the catalogue is not too large for `ease_support`.
 
@@ -115,9 +133,7 @@ def check_ease(train: Interactions) -> None:
 
 def _without(a: Floats, b: Floats, c: Floats) -> Floats:
     """Return EASE's score without the interaction, from x'Px, (Px)_i and P_ii of the fit with it."""
-    # The inner matrix of Woodbury's identity, [[1, 1], [1, 0]] - [[a, b], [b, c]], inverted.
-    determinant = -(1 - a) * c - (1 - b) ** 2
-    w00, w01, w11 = -c / determinant, (b - 1) / determinant, (1 - a) / determinant
+    w00, w01, w11 = without_interaction(a, b, c)
     first, second = w00 * b + w01 * c, w01 * b + w11 * c
     numerator = (b - c) + (a - b) * first + (b - c) * second
     return -numerator / (c + b * first + c * second)

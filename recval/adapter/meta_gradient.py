@@ -5,9 +5,7 @@ reward M the response at equal weights is exactly
 
     dM(theta') / dw_m = -(eta / B) <grad M, grad l_m>.
 
-All B inner products are one directional derivative of the vector of losses. It is taken by differentiating the
-vector-Jacobian product, which is linear in its vector, once more, along the direction: two backward passes, whatever B
-is.
+All B inner products are slopes along one direction (`recval.adapter.derivatives`): two backward passes, whatever B is.
 
 Adam divides each parameter's gradient by a scale of its own. Its step is taken as gradient descent with that scale, as
 it will be in the coming step at equal weights, held fixed: how the weights change the scale itself is left out, and so
@@ -16,22 +14,16 @@ is momentum, which spreads a gradient over several steps without changing their 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
+from recval.adapter.derivatives import gradient, slopes_along
 from recval.errors import ModelError
 
 StepSizes = Callable[[Sequence[Tensor]], list[Tensor | float]]
 """Gives the step size eta of each parameter, a number or a tensor of its shape, from the gradients of a step."""
-
-
-def gradient(value: Tensor, parameters: Sequence[Tensor]) -> list[Tensor]:
-    """Return the gradient of a scalar with respect to each parameter, zeros where it does not depend on it."""
-    found = torch.autograd.grad(value, list(parameters), allow_unused=True)
-    return _filled(found, parameters)
 
 
 def reward_gains(losses: Tensor, reward: Tensor, parameters: Sequence[Tensor], step_sizes: StepSizes) -> Tensor:
@@ -46,35 +38,13 @@ def reward_gains(losses: Tensor, reward: Tensor, parameters: Sequence[Tensor], s
     Raises:
         ModelError: the losses cannot be differentiated twice.
     """
-    towards = gradient(reward, parameters)
-    ones = torch.ones_like(losses, requires_grad=True)
-    products = torch.autograd.grad(losses, list(parameters), grad_outputs=ones, create_graph=True, allow_unused=True)
-    sizes = step_sizes([part.detach() / len(losses) for part in _filled(products, parameters)])
-    bent = [place for place, product in enumerate(products) if product is not None and product.requires_grad]
-    if not bent:
-        return torch.zeros_like(losses)
-    directions = [towards[place] * sizes[place] for place in bent]
-    with differentiating_twice():
-        (found,) = torch.autograd.grad([products[place] for place in bent], ones, directions, retain_graph=True)
-    return -found.detach() / len(losses)
+    rising = gradient(reward, parameters)
 
+    def towards(total: Sequence[Tensor]) -> list[Tensor]:
+        sizes = step_sizes([part / len(losses) for part in total])
+        return [part * size for part, size in zip(rising, sizes, strict=True)]
 
-@contextmanager
-def differentiating_twice() -> Iterator[None]:
-    """Say in one line where losses have no second derivative: cuDNN's recurrent layers have none.
-
-    Raises:
-        ModelError: they have none.
-    """
-    try:
-        yield
-    except RuntimeError as error:
-        if "cudnn" not in str(error).lower():
-            raise
-        raise ModelError(
-            "the losses must be differentiated twice, which torch cannot do for this model's recurrent layers on a GPU "
-            "by cuDNN; train it with device=cpu, take a ranking metric as the reward, or a model such as SASRec"
-        ) from error
+    return -slopes_along(losses, parameters, towards) / len(losses)
 
 
 def descent(learning_rate: float) -> StepSizes:
@@ -84,6 +54,9 @@ def descent(learning_rate: float) -> StepSizes:
 
 def preconditioned(optimizer: torch.optim.Adam) -> StepSizes:
     """Return the step sizes of Adam's coming step: lr / (sqrt(v') + eps) with the second moment v' after that step.
+
+    A number that no step has moved yet, such as one of a row that was never met, has the size 0: lr / eps, a million
+    times that of any other, would say nothing of the steps to come.
 
     Raises:
         ModelError: the optimiser is not Adam.
@@ -105,13 +78,9 @@ def preconditioned(optimizer: torch.optim.Adam) -> StepSizes:
             square = (slope.add(parameter.detach(), alpha=decay) if decay else slope).square().mul_(1 - beta)
             if "exp_avg_sq" in state:
                 square.add_(state["exp_avg_sq"], alpha=beta)
-            found.append(square.div_(1 - beta**step).sqrt_().add_(group["eps"]).reciprocal_().mul_(group["lr"]))
+            still = square == 0
+            size = square.div_(1 - beta**step).sqrt_().add_(group["eps"]).reciprocal_().mul_(group["lr"])
+            found.append(size.masked_fill_(still, 0))
         return found
 
     return sizes
-
-
-def _filled(found: Sequence[Tensor | None], parameters: Sequence[Tensor]) -> list[Tensor]:
-    return [
-        torch.zeros_like(parameter) if part is None else part for part, parameter in zip(found, parameters, strict=True)
-    ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -77,6 +77,17 @@ class Backbone(torch.nn.Module, ABC):
         to no sample, such as a regulariser, is added to every sample alike; so is the whole loss of a model
         without losses per sample.
         """
+
+    def slope_per_sample(self, batch: Batch, direction: Sequence[Tensor]) -> Tensor | None:
+        """Return how each sample's loss changes along a direction in parameter space, <grad l_m, d>, shape [B].
+
+        By default None: the model knows no way that is quicker than differentiating (`recval.adapter.derivatives`).
+
+        Args:
+            batch: the samples.
+            direction: d, a tensor for each of `parameters()`.
+        """
+        return None
 
     @abstractmethod
     def score(self, users: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ Reference:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import numpy as np
@@ -28,6 +29,7 @@ from torch.nn.functional import softplus
 
 from recval.backbones.base import Batch, SelfTraining, Weigh
 from recval.backbones.bpr_kernels import add_gradients, losses_and_slopes, move
+from recval.backbones.margin_slopes import margin_slopes
 from recval.backbones.matrix_factorisation import MatrixFactorisation
 from recval.backbones.registry import model
 from recval.data import Interactions
@@ -61,6 +63,10 @@ class CompiledBPR(MatrixFactorisation, SelfTraining):
         """Return -log sigmoid(score of the item - score of the negative), shape [B]."""
         user, item = self.user_embedding(batch.user), self.item_embedding(batch.item)
         return softplus((user * (self.item_embedding(batch.negative) - item)).sum(1))
+
+    def slope_per_sample(self, batch: Batch, direction: Sequence[Tensor]) -> Tensor:
+        """Return how each sample's loss changes along a direction of the two tables, shape [B]."""
+        return margin_slopes((self.user_embedding.weight, self.item_embedding.weight), direction, batch)
 
     def step(self, batch: Batch, weigh: Weigh, learning_rate: float, weight_decay: float) -> Tensor:
         """Take a step of row-wise Adagrad, and return the losses before it, shape [B].

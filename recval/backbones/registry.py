@@ -14,6 +14,7 @@ Model = TypeVar("Model", bound=type[torch.nn.Module])
 MODELS: Registry[type[torch.nn.Module]] = Registry(
     "model",
     {
+        "ALS": "recval.backbones.als",
         "CompiledBPR": "recval.backbones.compiled_bpr",
         "GFCF": "recval.backbones.gf_cf",
         "GraphConvolution": "recval.backbones.graph_convolution",

@@ -87,6 +87,19 @@ def test_preconditioned_sizes_are_those_of_the_coming_step_of_adam(weight_decay,
         torch.testing.assert_close(old - parameter.detach(), size * (slope + weight_decay * old), rtol=1e-9, atol=1e-15)
 
 
+def test_a_number_that_no_step_has_moved_has_no_size():
+    model = Model()
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    model.losses(USERS, ITEMS).mean().backward()
+    gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in model.parameters()]
+    sizes = preconditioned(optimizer)(gradients)
+    by_name = dict(zip((name for name, _ in model.named_parameters()), sizes, strict=True))
+    assert by_name["users.weight"][3].tolist() == [0, 0, 0], "user 3 was never met"
+    assert by_name["unused"].tolist() == [0, 0]
+    assert all(((size > 0) == (slope != 0)).all() for size, slope in zip(sizes, gradients, strict=True))
+    assert max(size.max().item() for size in sizes) < 1e5
+
+
 def test_an_optimiser_whose_step_is_not_known_is_told():
     with pytest.raises(ModelError, match="known for Adam only, found SGD; train with Adam, or .* rollouts=1"):
         preconditioned(torch.optim.SGD(Model().parameters(), lr=0.1))

@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pyarrow as pa
 import pytest
 import torch
 
+from recval.games import Values
 from recval.testing import CallbackContract
 from recval.training import Callback
 from recval.valuation import (
     DVR,
     Balanced,
-    FirstOrder,
     GradientMatching,
+    HardNegatives,
+    Influence,
+    InRun,
     LossRanking,
+    PopularityNegatives,
     Propensity,
     ReweightedLoss,
     SelfPaced,
     Shuffled,
     TripletImportance,
+    TripletShapley,
     TruncatedLoss,
     Uniform,
-    Values,
     dvrl,
 )
 
@@ -39,20 +45,35 @@ TestReweightedLoss = contract("ReweightedLoss", lambda: ReweightedLoss(beta=0.1)
 TestLossRanking = contract("LossRanking", LossRanking)
 TestSelfPaced = contract("SelfPaced", lambda: SelfPaced(steps=10))
 TestPropensity = contract("Propensity", Propensity)
-TestFirstOrder = contract("FirstOrder", lambda: FirstOrder(interval=2, users=20))
-TestWeighingFirstOrder = contract("WeighingFirstOrder", lambda: FirstOrder(interval=2, users=20, weigh=True))
+TestInRun = contract("InRun", lambda: InRun(interval=2, refresh=3, users=20))
+TestInRunSecondOrder = contract("InRunSecondOrder", lambda: InRun(order=2, interval=2, users=20))
+TestWeighingInRun = contract("WeighingInRun", lambda: InRun(refresh=3, users=20, weigh=True))
+TestInfluence = contract("Influence", lambda: Influence(damping=0.1, users=20))
 TestTripletImportance = contract("TripletImportance", lambda: TripletImportance(interval=2, learning_rate=0.05))
 TestGradientMatching = contract("GradientMatching", lambda: GradientMatching(interval=3, users=20, learning_rate=0.05))
 TestDVRL = contract("DVRL", lambda: dvrl(interval=2, users=20))
 TestDVR = contract("DVR", lambda: DVR(interval=2, users=20))
 TestPolicy = contract("Policy", lambda: DVR(reward="ndcg@5", interval=2, users=20, action="selection"))
 TestLikeness = contract("Likeness", lambda: DVR(reward="likeness[unseen]", inputs=["user", "cosine"], interval=2))
+TestPopularityNegatives = contract("PopularityNegatives", PopularityNegatives)
+TestHardNegatives = contract("HardNegatives", HardNegatives)
+RESAMPLING = {"refresh": 1, "triplets": 20, "users": 20, "fit_steps": 5, "candidates": 3}
+TestTripletShapley = contract("TripletShapley", lambda: TripletShapley(**RESAMPLING))
+TestUnbiased = contract(
+    "Unbiased", lambda: TripletShapley(**RESAMPLING, form="unbiased", pool="triplets", permutations=1)
+)
+TestShuffledResampling = contract("ShuffledResampling", lambda: Shuffled(TripletShapley(**RESAMPLING)))
 TestShuffled = contract("Shuffled", lambda: Shuffled(DVR(interval=2)))
 
 
 class CallsItself(Callback):
     def after_epoch(self, epoch):
         self.after_step()
+
+
+class TakesPositives(Callback):
+    def resample(self, batch):
+        return dataclasses.replace(batch, negative=batch.item)
 
 
 class Scalar(Callback):
@@ -135,6 +156,7 @@ TestCounting = contract("Counting", Counting)
 
 BREAKAGES = {
     CallsItself: "test_its_hooks_are_called_in_order",
+    TakesPositives: "test_samples_are_of_training_interactions_with_negatives",
     Scalar: "test_weights_are_one_a_sample_finite_and_without_a_graph",
     Attached: "test_weights_are_one_a_sample_finite_and_without_a_graph",
     WritesLosses: "test_weighing_leaves_losses_and_parameters_as_they_are",

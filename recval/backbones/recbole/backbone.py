@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from recval import rng
 from recval.backbones.base import Backbone, Batch
+from recval.backbones.margin_slopes import margin_slopes
 from recval.backbones.recbole import repairs
 from recval.backbones.recbole.caches import Caches
 from recval.backbones.recbole.folding import folded
@@ -102,6 +103,13 @@ class RecBoleBackbone(Backbone):
             return self.losses_of(self._rows(batch), len(batch))
         except KeyError as error:
             raise ModelError(f"RecBole's {self.name} asks its samples for {error}, which triplets lack") from error
+
+    def slope_per_sample(self, batch: Batch, direction: Sequence[Tensor]) -> Tensor | None:
+        """Return how each sample's loss changes along a direction of BPR's tables, shape [B]; None for other models."""
+        if type(self.model).__module__ != "recbole.model.general_recommender.bpr":
+            return None
+        tables = self.model.user_embedding.weight, self.model.item_embedding.weight
+        return margin_slopes(tables, direction, batch, gamma=self.model.loss.gamma, padding=1)
 
     def losses_of(self, rows: Any, size: int) -> Tensor:
         """Return the losses of samples in RecBole's own form, shape [size]; see `loss_per_sample`.
