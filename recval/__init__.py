@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from recval.errors import RecvalError
     from recval.games import Values
     from recval.ranking.comparing import compare
-    from recval.recipes import Recipe, Result, fit, run
+    from recval.recipes import Recipe, Result, fit, run, value
     from recval.training import Callback, Training
     from recval.valuation import DVR
 
@@ -38,6 +38,7 @@ _HOME = {
     "from_frame": "recval.data",
     "load": "recval.data",
     "run": "recval.recipes",
+    "value": "recval.recipes",
 }
 
 __all__ = [
@@ -55,6 +56,7 @@ __all__ = [
     "from_frame",
     "load",
     "run",
+    "value",
 ]
 
 

@@ -23,6 +23,7 @@ from recval.cli import (
     report,
     run,
     tune,
+    value,
     value_study,
     values,
 )
@@ -37,7 +38,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for module in (run, tune, value_study, evaluate, compare, recommend, report, doctor):
+for module in (run, value, tune, value_study, evaluate, compare, recommend, report, doctor):
     app.registered_commands.extend(module.app.registered_commands)
 for name, noun in (("values", values), ("data", data), ("models", models), ("config", config)):
     app.add_typer(noun.app, name=name)

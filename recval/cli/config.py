@@ -36,7 +36,9 @@ def list_configs(json: AsJson = False) -> None:
         rows = []
         for name, path in shipped("configs").items():
             config = _read(path)
-            rows.append({"name": name, "command": f"recval {command_of(path)}", "description": config.description})
+            rows.append(
+                {"name": name, "command": f"recval {_command(path, config)}", "description": config.description}
+            )
     if json:
         show_json(rows)
     else:
@@ -86,6 +88,14 @@ def validate(name: Name) -> None:
         else:
             check(config)
     typer.echo(f"{path}: valid")
+
+
+def _command(path: Path, config: Recipe | Search | Study) -> str | None:
+    """Return the command that a file is for; of a recipe that has nothing but values to compare, `value`."""
+    from recval.recipes import Recipe
+
+    values_only = isinstance(config, Recipe) and len(config.valuators) == len(config.methods)
+    return "value" if values_only else command_of(path)
 
 
 def _read(path: Path) -> Recipe | Search | Study:

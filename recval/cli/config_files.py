@@ -14,6 +14,8 @@ Schema = TypeVar("Schema", bound=BaseModel)
 
 _SORTS = {"space": ("search", "tune"), "backbones": ("study", "value-study"), "methods": ("recipe", "run")}
 """The keys by which a sort of file is known, the first that is there: what it is called, and its command."""
+_ALSO = {"run": ("value",)}
+"""The other commands that take what a command does."""
 
 
 def command_of(path: Path) -> str | None:
@@ -44,7 +46,7 @@ def read_for(
     from recval.declarations import read
 
     sort = _sort_of(path)
-    if sort is not None and sort[1] != command:
+    if sort is not None and command not in (sort[1], *_ALSO.get(sort[1], ())):
         raise ConfigError(f"{path} is a {sort[0]}, which recval {command} does not take; use recval {sort[1]} {name}")
     return read(path, schema, overrides)
 

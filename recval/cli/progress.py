@@ -52,7 +52,7 @@ def stages(*, quiet: bool) -> Iterator[Stage]:
 
 def _bar(progress: Progress, name: str, trials: int) -> Callable[[int, float], None]:
     """Add a bar; what is returned is told the position of a trial and how far it is."""
-    task = progress.add_task(f"{name} ({trials} trainings)", total=trials)
+    task = progress.add_task(f"{name} ({trials} trials)", total=trials)
     done = [0.0] * trials
 
     def on_progress(position: int, fraction: float) -> None:

@@ -10,7 +10,7 @@ import typer
 
 from recval.cli.config_files import read_for
 from recval.cli.output import show
-from recval.cli.parameters import examples
+from recval.cli.parameters import Cluster, Workers, examples, run_folder
 from recval.cli.progress import stages
 from recval.errors import ConfigError
 
@@ -30,7 +30,8 @@ def run(
         list[str] | None, typer.Argument(metavar="KEY=VALUE", help="What differs from the recipe, in YAML.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="The run's folder; by default runs/NAME.")] = None,
-    workers: Annotated[int | None, typer.Option(min=1, help="Processes; by default one per core.")] = None,
+    workers: Workers = None,
+    cluster: Cluster = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
 ) -> None:
     """Run a recipe, or continue it: whatever is in the run's folder already is kept."""
@@ -38,14 +39,15 @@ def run(
 
     path = find("configs", config)
     changes = parse_overrides(overrides or [])
-    out = out or Path("runs") / path.stem
+    out = run_folder(out, Path("runs") / path.stem, cluster)
     try:
         with stages(quiet=quiet) as stage:
-            from recval.engine import local_executor
+            from recval.engine import executor_of
             from recval.recipes import Recipe
             from recval.recipes import run as run_recipe
 
-            finished = run_recipe(read_for("run", config, path, Recipe, changes), out, local_executor(workers), stage)
+            recipe = read_for("run", config, path, Recipe, changes)
+            finished = run_recipe(recipe, out, executor_of(workers, cluster), stage)
     except KeyboardInterrupt:
         typer.echo(f"interrupted; run the same command again to continue in {out}", err=True)
         raise typer.Exit(130) from None

@@ -9,7 +9,7 @@ import typer
 
 from recval.cli.config_files import read_for
 from recval.cli.output import show_table
-from recval.cli.parameters import examples
+from recval.cli.parameters import Cluster, Workers, examples, run_folder
 from recval.cli.progress import stages
 from recval.cli.run import parse_overrides
 
@@ -35,7 +35,8 @@ def tune(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="The search's folder; by default search/NAME.")] = None,
     card: Annotated[Path | None, typer.Option(help="A model card of one's own to write the winner into.")] = None,
-    workers: Annotated[int | None, typer.Option(min=1, help="Processes; by default one per core.")] = None,
+    workers: Workers = None,
+    cluster: Cluster = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
 ) -> None:
     """Search for what does best on the validation part, or continue: trials that have ended are kept."""
@@ -43,18 +44,18 @@ def tune(
 
     path = find("configs", config)
     changes = parse_overrides(overrides or [])
-    out = out or Path("search") / path.stem
+    out = run_folder(out, Path("search") / path.stem, cluster)
     try:
         with stages(quiet=quiet) as stage:
             from recval.backbones.card_file import read_own_card, write_tuned
-            from recval.engine import local_executor
+            from recval.engine import executor_of
             from recval.recipes.search import Search
             from recval.recipes.search import tune as run_search
 
             search = read_for("tune", config, path, Search, changes)
             if card is not None:
                 read_own_card(card, search.model.name)
-            tuned = run_search(search, out, local_executor(workers), stage)
+            tuned = run_search(search, out, executor_of(workers, cluster), stage)
     except KeyboardInterrupt:
         typer.echo(f"interrupted; run the same command again to continue in {out}", err=True)
         raise typer.Exit(130) from None

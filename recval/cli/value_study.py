@@ -9,7 +9,7 @@ import typer
 
 from recval.cli.config_files import read_for
 from recval.cli.output import show_table
-from recval.cli.parameters import examples
+from recval.cli.parameters import Cluster, Workers, examples, run_folder
 from recval.cli.progress import stages
 from recval.cli.run import parse_overrides
 
@@ -33,7 +33,8 @@ def value_study(
         list[str] | None, typer.Argument(metavar="KEY=VALUE", help="What differs from the study, in YAML.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="The study's folder; by default studies/NAME.")] = None,
-    workers: Annotated[int | None, typer.Option(min=1, help="Processes; by default one per core.")] = None,
+    workers: Workers = None,
+    cluster: Cluster = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
 ) -> None:
     """Find out what values mean, or continue: noise detection, curves, target metrics, stability, cost."""
@@ -41,15 +42,15 @@ def value_study(
 
     path = find("configs", config)
     changes = parse_overrides(overrides or [])
-    out = out or Path("studies") / path.stem
+    out = run_folder(out, Path("studies") / path.stem, cluster)
     try:
         with stages(quiet=quiet) as stage:
-            from recval.engine import local_executor
+            from recval.engine import executor_of
             from recval.recipes.study import Study
             from recval.recipes.study import study as run_study
 
             asked = read_for("value-study", config, path, Study, changes)
-            folder, tables = run_study(asked, out, local_executor(workers), stage)
+            folder, tables = run_study(asked, out, executor_of(workers, cluster), stage)
     except KeyboardInterrupt:
         typer.echo(f"interrupted; run the same command again to continue in {out}", err=True)
         raise typer.Exit(130) from None

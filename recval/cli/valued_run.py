@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,20 +11,22 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from recval.data import Interactions, Split, Vocabulary, dataset_card
+from recval.cli.pairs import row_of_pair
+from recval.data import Interactions, Split, dataset_card
+from recval.data.interactions import Codes
 from recval.declarations import read
-from recval.errors import ConfigError, DataError, RunError, nearest, unknown
+from recval.errors import ConfigError, DataError, RunError, unknown
 from recval.games import Values
 from recval.games.values import players_of
 from recval.recipes import Recipe
 from recval.recipes.explaining import Explainer
-from recval.recipes.trials import MethodTrial
+from recval.recipes.valuation import facts_by_seed, players_of_run, values_of_seed, values_over_seeds
 from recval.store.run import Run
 
 
 @dataclass(frozen=True)
 class ValuedRun:
-    """A finished run whose recipe has a valuator.
+    """A run whose recipe has a valuator, and that is finished, or valued at least.
 
     Attributes:
         run: the run.
@@ -51,16 +52,17 @@ class ValuedRun:
             ConfigError: the method gives no values.
             RunError: there is no run, it is not finished, or nothing was valued in it.
         """
-        run = Run.open(path)
+        run = Run.open_valued(path)
         recipe = read(run.recipe_path, Recipe)
         if recipe.valuator is None:
             raise RunError(f"the run in {path} has no values: no method of its recipe gives values")
         method = method or recipe.valuator
         if method not in recipe.valuators:
             raise ConfigError(unknown("method that gives values", method, recipe.valuators))
-        of_seeds = (Values.read(values_path(run, method, seed)) for seed in recipe.seeds)
-        values = Values.read(run.values_path) if method == recipe.valuator else Values.mean_of(list(of_seeds))
-        return cls(run, recipe, method, values)
+        whole = method == recipe.valuator
+        return cls(
+            run, recipe, method, Values.read(run.values_path) if whole else values_over_seeds(run, recipe, method)
+        )
 
     @cached_property
     def split(self) -> Split:
@@ -95,6 +97,27 @@ class ValuedRun:
             for position, row in enumerate(table.to_pylist())
         ]
 
+    def top_players(self, count: int, *, lowest: bool) -> list[dict[str, Any]]:
+        """Return the most, or least, valuable players: rank, what identifies them, value, standard error, interactions.
+
+        Raises:
+            RunError: the players are the interactions themselves.
+        """
+        if self.players is None:
+            raise RunError(f"the players of {self.method} are the interactions themselves; leave --players out")
+        values, player_of = self.players
+        order = values.order()
+        rows = pa.array((order[::-1] if lowest else order)[:count])
+        sizes = pa.array(np.bincount(player_of, minlength=len(values)))
+        table = values.to_table().drop_columns(["count"]).append_column("interactions", sizes).take(rows)
+        names = values.players.column_names
+        return table.select(["rank", *names, "value", "standard_error", "interactions"]).to_pylist()
+
+    @cached_property
+    def players(self) -> tuple[Values, Codes] | None:
+        """The values of the players, and the player of each interaction; None where they are the interactions."""
+        return players_of_run(self.run, self.recipe, self.method)
+
     def without(self, fraction: float, *, lowest: bool) -> Interactions:
         """Return the training interactions without the share of the least, or most, valuable ones."""
         kept = self._from(lowest=lowest)[round(fraction * len(self.values)) :]
@@ -115,8 +138,8 @@ class ValuedRun:
             RunError: a seed is given, and its values cannot be explained.
         """
         train, values = self.split.train, self.values
-        codes = _code(train.users, user, "user"), _code(train.items, item, "item")
-        row = self._row(codes)
+        row = row_of_pair(self.split, user, item)
+        codes = int(train.user[row]), int(train.item[row])
         of_user, of_item = train.user == codes[0], train.item == codes[1]
         value, rank = float(values.value[row]), int(values.rank[row])
         alone = float(values.players["alone"][row].as_py()) if "alone" in values.players.column_names else None
@@ -135,10 +158,29 @@ class ValuedRun:
             "user_mean_value": float(values.value[of_user].mean()),
             "item_interactions": int(of_item.sum()),
             "item_mean_value": float(values.value[of_item].mean()),
-            "by_seed": {str(each): float(self._of_seed(each).value[row]) for each in self.recipe.seeds},
+            "by_seed": {str(each): float(self._of_seed(each).value[row]) for each in self._seeds},
+            **self._alone(row),
             **self._explanation(row, seed, top),
         }
         return self._with_titles(found)
+
+    def _alone(self, row: int) -> dict[str, Any]:
+        """Return what a valuation that stands alone says of a value: whose share it is, and facts by seed."""
+        if not self.recipe.methods[self.method].stands_alone:
+            return {}
+        found: dict[str, Any] = {"facts": facts_by_seed(self.run, self.recipe, self.method)}
+        if self.players is not None:
+            values, player_of = self.players
+            place = int(player_of[row])
+            found["player"] = {
+                **values.players.slice(place, 1).to_pylist()[0],
+                "value": float(values.value[place]),
+                "standard_error": float(values.standard_error[place]),
+                "rank": int(values.rank[place]),
+                "players": len(values),
+                "interactions": int((player_of == place).sum()),
+            }
+        return found
 
     def _explanation(self, row: int, seed: int | None, top: int) -> dict[str, Any]:
         """Return why a value is what it is; where that cannot be told and no seed is asked for, what the problem is."""
@@ -163,41 +205,9 @@ class ValuedRun:
         order = self.values.order()
         return order[::-1] if lowest else order
 
-    def _row(self, codes: tuple[int, int]) -> int:
-        """Return the position of a pair in the training part."""
-        parts = {"validation": self.split.valid, "test": self.split.test}
-        if len(found := _rows_of(self.split.train, codes)):
-            return int(found[0])
-        pair = f"user {self.split.users.names([codes[0]])[0]}, item {self.split.items.names([codes[1]])[0]}"
-        for name, part in parts.items():
-            if len(_rows_of(part, codes)):
-                raise DataError(f"{pair} is in the {name} part; only training interactions have a value")
-        raise DataError(f"there is no interaction of {pair} in the data; only training interactions have a value")
+    @property
+    def _seeds(self) -> tuple[int, ...]:
+        return self.recipe.seeds_of(self.method)
 
     def _of_seed(self, seed: int) -> Values:
-        return Values.read(values_path(self.run, self.method, seed))
-
-
-def values_path(run: Run, method: str, seed: int) -> Path:
-    """Return where the values of one training are kept."""
-    return MethodTrial(method, seed).folder(run) / "values.parquet"
-
-
-def _rows_of(part: Interactions, codes: Sequence[int]) -> npt.NDArray[np.intp]:
-    return np.flatnonzero((part.user == codes[0]) & (part.item == codes[1]))
-
-
-def _code(vocabulary: Vocabulary, given: str, role: str) -> int:
-    """Return the code of an id that a person typed.
-
-    Raises:
-        DataError: it is unknown.
-    """
-    try:
-        code = int(vocabulary.find([given])[0])
-    except DataError:  # text where ids are numbers
-        code = -1
-    if code < 0:
-        near = nearest(given, map(str, vocabulary.ids.to_pylist()))
-        raise DataError(f"unknown {role} {given!r}{near} (the data has {len(vocabulary):,} {role}s)")
-    return code
+        return values_of_seed(self.run, self.method, seed)

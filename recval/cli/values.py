@@ -23,6 +23,9 @@ def top(
     run: RunFolder,
     count: Annotated[int, typer.Option("--count", "-n", min=1, help="How many to show.")] = 10,
     lowest: Annotated[bool, typer.Option("--lowest", help="Show the least valuable ones.")] = False,
+    players: Annotated[
+        bool, typer.Option("--players", help="Show users, items or groups instead, where these were valued.")
+    ] = False,
     method: Method = None,
     json: AsJson = False,
 ) -> None:
@@ -30,11 +33,12 @@ def top(
     with working("reading the values"):
         from recval.cli.valued_run import ValuedRun
 
-        rows = ValuedRun.open(run, method).top(count, lowest=lowest)
+        valued = ValuedRun.open(run, method)
+        rows = valued.top_players(count, lowest=lowest) if players else valued.top(count, lowest=lowest)
     if json:
         show_json(rows)
     else:
-        show_table(list(rows[0]), [tuple(_shown(row).values()) for row in rows])
+        show_values(rows)
 
 
 @app.command(
@@ -95,6 +99,11 @@ def explain(
         _show_explanation(found["explanation"])
 
 
+def show_values(rows: list[dict[str, Any]], title: str | None = None) -> None:
+    """Print valued interactions, or other players."""
+    show_table(list(rows[0]), [tuple(_shown(row).values()) for row in rows], title)
+
+
 def _show_explanation(found: dict[str, Any]) -> None:
     batch = found["others"] + len(found["partners"]) + 1
     typer.echo(f"\nWhat made its value in one batch of {batch:,} interactions, with seed {found['seed']}:")
@@ -114,9 +123,12 @@ def _named(partner: dict[str, Any]) -> str:
     return f"user {partner['user']}, item {partner['item']}{title}"
 
 
+_NUMBERS = ("rank", "value", "standard_error", "interactions")
+
+
 def _shown(row: dict[str, Any]) -> dict[str, Any]:
     """Return a row with its ids as text: numbers of people and things bear no separators."""
-    return {**row, "user": str(row["user"]), "item": str(row["item"])}
+    return {name: cell if cell is None or name in _NUMBERS else str(cell) for name, cell in row.items()}
 
 
 def _sentences(found: dict[str, Any]) -> dict[str, object]:
@@ -132,5 +144,21 @@ def _sentences(found: dict[str, Any]) -> dict[str, object]:
         "user": f"{found['user_interactions']:,} training interactions, mean value {as_text(found['user_mean_value'])}",
         "item": f"{found['item_interactions']:,} training interactions, mean value {as_text(found['item_mean_value'])}",
         "by seed": ", ".join(f"{seed}: {as_text(value)}" for seed, value in found["by_seed"].items()),
+        "player": _player(found["player"]) if "player" in found else None,
+        **{f"seed {seed}": _facts(told) for seed, told in found.get("facts", {}).items()},
     }
     return {name: value for name, value in facts.items() if value is not None}
+
+
+def _player(player: dict[str, Any]) -> str:
+    """Return what a player is worth, and that its interactions share that."""
+    told = ("value", "standard_error", "rank", "players", "interactions")
+    identity = ", ".join(f"{name} {value}" for name, value in player.items() if name not in told)
+    return (
+        f"{identity}, worth {as_text(player['value'])} (standard error {as_text(player['standard_error'])}), "
+        f"{player['rank']:,} of {player['players']:,}; its {player['interactions']:,} interactions share that equally"
+    )
+
+
+def _facts(facts: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {as_text(value)}" for name, value in facts.items())

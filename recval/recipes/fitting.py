@@ -30,7 +30,8 @@ class Result:
         split: what it was trained, chosen and evaluated on.
         progress: the course of training; with `refit`, of the one that the number of epochs was chosen by.
         per_user: the test metrics that each user has a value of, one row a user, indexed by the user's id.
-        metrics: the value of every test metric for all users, unrounded; see `recval.ranking.Evaluation`.
+        metrics: the value of every test metric for all users, unrounded; see `recval.ranking.Evaluation`. Like
+            `per_user`, empty where no metric was asked for.
         values: the values of the training interactions, if a valuator took part.
         explainer_state: the parameters that explain these values, if the valuator has any.
     """
@@ -91,7 +92,7 @@ def fit(
         valuator: what weighs the samples, such as `recval.DVR(reward="bpr")`.
         parameters: parameters that replace the model's defaults.
         training: how to train.
-        metrics: what to evaluate, with cut-offs.
+        metrics: what to evaluate, with cut-offs; where there are none, the test part is not looked at.
         rng: all randomness derives from it.
         known: interactions of the same vocabularies that are not trained on, and are never recommended either.
         checkpoint: a file to continue from, and to keep what it takes to continue.
@@ -106,11 +107,9 @@ def fit(
     training = training or Training()
     if training.refit:
         check_refit(model, valuator)
-    if not isinstance(data, Split):
-        data = split_by_ratio(load(data) if isinstance(data, str | Path) else data, rng=seed)
+    data = split_of(data, seed)
     masked = [data.train] if known is None else [data.train, known]
-    seen = ItemSets.of(*masked, data.valid)
-    evaluate = Evaluator(data.test, seen, metrics, train=data.train, device=training.device)
+    evaluate = evaluator_of(data, metrics, training, masked) if metrics else None
     backbone = build_backbone(model, data, parameters, training, seed)
     if valuator is not None and not backbone.needs_training:
         raise ConfigError("a model that needs no training has no samples for a valuator to weigh")
@@ -124,10 +123,38 @@ def fit(
     if training.refit:
         settings = training.model_copy(update={"epochs": max(progress.best_epoch, 1)})
         backbone = _refitted(str(model), data.with_validation(), parameters, settings, seed, checkpoint)
-    found = evaluate(final_scorer(backbone.eval(), data))
-    per_user = found.per_user.set_axis(pd.Index(data.users.names(found.per_user.index.to_numpy()), name="user"))
+    found = (pd.DataFrame(), {}) if evaluate is None else evaluated(backbone, data, evaluate)
     values, explainer = (getattr(valuator, name, None) for name in ("values", "explainer_state"))
-    return Result(backbone, data, progress, per_user, found.means, values, explainer)
+    return Result(backbone.eval(), data, progress, *found, values, explainer)
+
+
+def split_of(data: Interactions | Split | str | Path, seed: int) -> Split:
+    """Return a split as it is; of anything else one with 10 % a user to test and 10 % to validate on."""
+    if isinstance(data, Split):
+        return data
+    return split_by_ratio(load(data) if isinstance(data, str | Path) else data, rng=seed)
+
+
+def evaluator_of(
+    split: Split, metrics: Sequence[str], training: Training, known: Sequence[Interactions] = ()
+) -> Evaluator:
+    """Return what evaluates on the test part of a split.
+
+    Args:
+        split: the split.
+        metrics: what to evaluate, with cut-offs.
+        training: says on which device.
+        known: what is never recommended, besides the validation part; by default the training part.
+    """
+    seen = ItemSets.of(*(known or [split.train]), split.valid)
+    return Evaluator(split.test, seen, metrics, train=split.train, device=training.device)
+
+
+def evaluated(backbone: Backbone, split: Split, evaluate: Evaluator) -> tuple[pd.DataFrame, dict[str, float]]:
+    """Return the test metrics of each user, by the user's id, and of all; see `Result`."""
+    found = evaluate(final_scorer(backbone.eval(), split))
+    names = pd.Index(split.users.names(found.per_user.index.to_numpy()), name="user")
+    return found.per_user.set_axis(names), found.means
 
 
 def check_refit(model: str | Backbone, valuator: Callback | None) -> None:

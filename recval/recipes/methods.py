@@ -11,7 +11,15 @@ from recval.declarations import Declaration
 from recval.recipes.models import Model
 from recval.training import Callback as TrainingCallback
 from recval.training import Training
-from recval.valuation import DVR, DVRSettings, weightings
+from recval.valuation import DVR, DVRSettings, triplets, weightings
+from recval.valuation.standalone import (
+    AlsLeaveOneOut,
+    CoalitionValuator,
+    DataOOB,
+    EaseLeaveOneOut,
+    KNNShapley,
+    StandaloneValuator,
+)
 
 
 class MethodRecipe(Declaration):
@@ -31,8 +39,18 @@ class MethodRecipe(Declaration):
 
     @property
     def weighs(self) -> bool:
-        """Whether it gives the samples weights of its own."""
+        """Whether it gives the samples weights of its own, or draws them by numbers of its own."""
         return self.makes is not None
+
+    @property
+    def stands_alone(self) -> bool:
+        """Whether it values without a part in training; then it trains nothing to be tested, and only gives values."""
+        return isinstance(self, StandaloneValuator)
+
+    @property
+    def is_random(self) -> bool:
+        """Whether another seed may give other values."""
+        return True
 
     def callback(self, methods: Mapping[str, MethodRecipe]) -> TrainingCallback | None:
         """Return a fresh callback that weighs or values as the method does; None for plain training.
@@ -131,17 +149,57 @@ class SelfPacedMethod(weightings.SelfPacedSettings, MethodRecipe):
     gives_values = True
 
 
-class FirstOrderMethod(weightings.FirstOrderSettings, MethodRecipe):
-    """See `recval.valuation.FirstOrder`."""
+class InRunMethod(weightings.InRunSettings, MethodRecipe):
+    """See `recval.valuation.InRun`."""
 
-    kind: Literal["first-order"] = "first-order"
-    makes = weightings.FirstOrder
+    kind: Literal["in-run"] = "in-run"
+    makes = weightings.InRun
     gives_values = True
 
     @property
     def weighs(self) -> bool:
         """Whether it is told to."""
         return self.weigh
+
+
+class InfluenceMethod(weightings.InfluenceSettings, MethodRecipe):
+    """See `recval.valuation.Influence`."""
+
+    kind: Literal["influence"] = "influence"
+    makes = weightings.Influence
+    gives_values = True
+
+    @property
+    def weighs(self) -> bool:
+        """False: it only looks on."""
+        return False
+
+
+class PopularityNegativesMethod(triplets.PopularityNegativesSettings, MethodRecipe):
+    """See `recval.valuation.triplets.PopularityNegatives`."""
+
+    kind: Literal["popular-negatives"] = "popular-negatives"
+    makes = triplets.PopularityNegatives
+
+    @property
+    def weighs(self) -> bool:
+        """False: it draws other negatives, all alike."""
+        return False
+
+
+class HardNegativesMethod(triplets.HardNegativesSettings, MethodRecipe):
+    """See `recval.valuation.triplets.HardNegatives`."""
+
+    kind: Literal["hard-negatives"] = "hard-negatives"
+    makes = triplets.HardNegatives
+
+
+class TripletShapleyMethod(triplets.TripletShapleySettings, MethodRecipe):
+    """See `recval.valuation.triplets.TripletShapley`."""
+
+    kind: Literal["triplet-shapley"] = "triplet-shapley"
+    makes = triplets.TripletShapley
+    gives_values = True
 
 
 class TripletImportanceMethod(weightings.LearnedWeightsSettings, MethodRecipe):
@@ -176,6 +234,46 @@ class DVRMethod(DVRSettings, MethodRecipe):
     gives_values = True
 
 
+class KNNShapleyMethod(KNNShapley, MethodRecipe):
+    """See `recval.valuation.standalone.KNNShapley`."""
+
+    kind: Literal["knn-shapley"] = "knn-shapley"
+    gives_values = True
+
+    @property
+    def is_random(self) -> bool:
+        """Whether a model is trained for it."""
+        return self.similarity == "embeddings"
+
+
+class DataOOBMethod(DataOOB, MethodRecipe):
+    """See `recval.valuation.standalone.DataOOB`."""
+
+    kind: Literal["data-oob"] = "data-oob"
+    gives_values = True
+
+
+class EaseLeaveOneOutMethod(EaseLeaveOneOut, MethodRecipe):
+    """See `recval.valuation.standalone.EaseLeaveOneOut`."""
+
+    kind: Literal["loo-ease"] = "loo-ease"
+    gives_values = True
+
+
+class AlsLeaveOneOutMethod(AlsLeaveOneOut, MethodRecipe):
+    """See `recval.valuation.standalone.AlsLeaveOneOut`."""
+
+    kind: Literal["loo-als"] = "loo-als"
+    gives_values = True
+
+
+class GameMethod(CoalitionValuator, MethodRecipe):
+    """See `recval.valuation.standalone.CoalitionValuator`."""
+
+    kind: Literal["game"] = "game"
+    gives_values = True
+
+
 Method = Annotated[
     Plain
     | UniformMethod
@@ -186,10 +284,19 @@ Method = Annotated[
     | TruncatedLossMethod
     | ReweightedLossMethod
     | SelfPacedMethod
-    | FirstOrderMethod
+    | InRunMethod
+    | InfluenceMethod
+    | PopularityNegativesMethod
+    | HardNegativesMethod
+    | TripletShapleyMethod
     | TripletImportanceMethod
     | GradientMatchingMethod
     | DVRLMethod
-    | DVRMethod,
+    | DVRMethod
+    | KNNShapleyMethod
+    | DataOOBMethod
+    | EaseLeaveOneOutMethod
+    | AlsLeaveOneOutMethod
+    | GameMethod,
     Field(discriminator="kind"),
 ]

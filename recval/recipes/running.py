@@ -1,26 +1,36 @@
 """From a recipe to a finished run: every trial, the summary, the values, the removal curve, the report.
 
-Whatever is in the run's folder already is kept: a run that was interrupted is continued by running it again.
+`run` tests every method that trains a model; `run_valuation` stops at the values, and never meets the test part.
+Whatever is in the run's folder already is kept: a run that was interrupted is continued by running it again, and one
+that was only valued by running it whole.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import pyarrow as pa
-import torch
 
-from recval.backbones import Backbone, Batch, build
+from recval.adapter.rewards.validation import without_test
 from recval.data import Split
 from recval.engine import Executor, Serial
-from recval.engine.executor import OnProgress
-from recval.errors import ConfigError, DataError, ModelError
-from recval.games import Values
+from recval.engine.executor import OnProgress, Report
+from recval.recipes.checking import check_run, check_valuation
+from recval.recipes.executing import (
+    Took,
+    checkpoint_path,
+    evaluate_trial,
+    is_done,
+    is_tested,
+    run_trial,
+    value_trial,
+)
 from recval.recipes.explaining import write_explanations
-from recval.recipes.fitting import check_refit
-from recval.recipes.models import ModelRecipe
 from recval.recipes.schema import Recipe
 from recval.recipes.summary import per_user_table, removal_table, summarise
 from recval.recipes.trials import (
@@ -29,19 +39,19 @@ from recval.recipes.trials import (
     MethodTrial,
     ReferenceTrial,
     RemovalTrial,
+    TrainingTrial,
     Trial,
-    checkpoint_path,
-    is_done,
-    run_trial,
+    ValuationTrial,
 )
+from recval.recipes.valuation import summarise_values, values_over_seeds
 from recval.report import write_report
 from recval.store.environment import environment
 from recval.store.files import write_json, write_table
 from recval.store.run import Run
-from recval.training import check_weighable
 
 Stage = Callable[[str, int], AbstractContextManager[OnProgress]]
 """Opens a stage of a run by its name and number of trials; gives what is called with the progress of each."""
+AnyTrial = TypeVar("AnyTrial", bound=Trial)
 
 
 def run(recipe: Recipe, path: str | Path, executor: Executor | None = None, stage: Stage | None = None) -> Run:
@@ -54,121 +64,129 @@ def run(recipe: Recipe, path: str | Path, executor: Executor | None = None, stag
         stage: what to tell of the progress.
 
     Raises:
-        ConfigError: the recipe names something that there is not.
+        ConfigError: the recipe names something that there is not, or trains nothing.
         DataError: the data is not what it must be.
         RunError: the folder holds another run, or cannot be written.
     """
-    experiment = _open(recipe, path)
-    run = experiment.run
-    executor, stage = executor or Serial(threads=1), stage or silent
-    methods = [MethodTrial(method, seed) for seed in recipe.seeds for method in recipe.methods]
+    split = recipe.split_data()
+    check_run(recipe, split)
+    run = _open(recipe, path, split)
+    experiment, work = (
+        Experiment(recipe, split, run, recipe.metrics),
+        _Work(executor or Serial(threads=1), stage or silent),
+    )
+    methods = [MethodTrial(method, seed) for seed in recipe.seeds for method in recipe.trained]
     references = [ReferenceTrial(model) for model in recipe.references]
-    _execute("training", experiment, [*references, *methods], executor, stage)
-    _write_values(run, recipe)
+    untested = [trial for trial in methods if is_done(run, trial) and not is_tested(run, trial)]
+    work.train("training", experiment, [*references, *methods])
+    work.distribute("testing", experiment, evaluate_trial, untested, "tested")
+    _value(experiment, work)
     removals = list(_removals(recipe))
-    _execute("removal curve", experiment, removals, executor, stage)
+    work.train("removal curve", experiment, removals)
     if removals:
         write_table(run.removal_path, pa.Table.from_pandas(removal_table(run, removals)))
     per_user = per_user_table(run, methods)
     write_table(run.per_user_path, pa.Table.from_pandas(per_user))
     write_json(run.metrics_path, summarise(run, per_user, recipe.metrics, methods, references, recipe.valuator))
-    write_explanations(run, recipe, experiment.split)
+    write_explanations(run, recipe, split)
     write_report(run)
     run.log("finished")
     return run
 
 
-def check(recipe: Recipe) -> Split:
-    """Check all that can be checked without training, and return the data, held out as the recipe says.
+def run_valuation(
+    recipe: Recipe, path: str | Path, executor: Executor | None = None, stage: Stage | None = None
+) -> Run:
+    """Run what gives values of a recipe, or continue it; the test part is not looked at, and may be empty.
 
     Raises:
-        ConfigError: the recipe names something that there is not.
-        DataError: the data is not what it must be.
-        ModelError: a model cannot be built.
+        ConfigError: as for `run`, or no method gives values.
+        DataError: as for `run`.
+        RunError: as for `run`.
     """
     split = recipe.split_data()
-    check_on(recipe, split)
-    return split
+    check_valuation(recipe, split)
+    run = _open(recipe, path, split)
+    experiment, work = (
+        Experiment(recipe, without_test(split), run, ()),
+        _Work(executor or Serial(threads=1), stage or silent),
+    )
+    trained = [method for method in recipe.valuators if method in recipe.trained]
+    work.train("training", experiment, [MethodTrial(method, seed) for seed in recipe.seeds for method in trained])
+    _value(experiment, work)
+    run.log("valued")
+    return run
 
 
-def check_on(recipe: Recipe, split: Split) -> None:
-    """Check all that can be checked of a recipe without training, on its data, already held out.
-
-    Raises:
-        ConfigError: as for `check`.
-        DataError: as for `check`.
-        ModelError: as for `check`.
-    """
-    for name, part in (("validate", split.valid), ("test", split.test)):
-        if len(part) == 0:
-            raise DataError(f"split: no interactions are left to {name} on")
-    _check_model(recipe.model, split, trained=True)
-    for method in recipe.methods:
-        try:
-            _check_method(recipe, method, split)
-        except (ConfigError, DataError, ModelError) as error:
-            raise type(error)(f"methods.{method}: {error}") from None
-    for model in recipe.references:
-        _check_model(model, split, trained=False)
-
-
-def _open(recipe: Recipe, path: str | Path) -> Experiment:
-    """Check the recipe, then open the folder."""
-    split = check(recipe)
+def _open(recipe: Recipe, path: str | Path, split: Split) -> Run:
     run = Run.create(path, recipe.model_dump(mode="json"), split.fingerprint())
     if not run.environment_path.exists():
         write_json(run.environment_path, environment())
-    return Experiment(recipe, split, run)
+    return run
 
 
-def _check_model(model: ModelRecipe, split: Split, *, trained: bool) -> Backbone:
-    """Return the model built on one user's interactions, so that what it cannot do is told before any work."""
-    few = split.train.take(split.train.user == split.train.user_counts().argmax())
-    backbone = build(model.name, few, model.parameters)
-    if backbone.needs_training != trained:
-        raise ConfigError(
-            f"the model {model.name} is complete as it is built; name it under references"
-            if trained
-            else f"the reference {model.name} needs training; references are models such as EASE, ItemKNN and Pop"
-        )
-    if trained:
-        row = torch.arange(len(few)) if backbone.rows is None else backbone.rows
-        user, item = (torch.from_numpy(codes.copy())[row] for codes in (few.user, few.item))
-        backbone.loss_per_sample(Batch(row, user, item, item))
-    return backbone
+@dataclass(frozen=True)
+class _Work:
+    """Runs the trials of an experiment that are not done yet, and tells of it."""
+
+    executor: Executor
+    stage: Stage
+
+    @classmethod
+    def of(cls, executor: Executor | None, stage: Stage | None) -> _Work:
+        return cls(executor or Serial(threads=1), stage or silent)
+
+    def train(self, name: str, experiment: Experiment, trials: Sequence[TrainingTrial]) -> None:
+        """Run trainings, several at a time."""
+        self.distribute(name, experiment, run_trial, _left(experiment.run, trials), "trial")
+
+    def distribute(
+        self, name: str, experiment: Experiment, function: Callable[..., Took], trials: Sequence[Trial], event: str
+    ) -> None:
+        """Map a function over trials; `event` is what the log calls the end of one."""
+        if not trials:
+            return
+        with self._opened(name, experiment.run, trials) as on_progress:
+            for position, took in self.executor.map(function, trials, experiment, on_progress):
+                _ended(experiment.run, trials[position], event, took)
+                on_progress(position, 1.0)
+
+    def value(self, experiment: Experiment, trials: Sequence[ValuationTrial]) -> None:
+        """Run valuations one after the other: each is given the executor, and distributes its own work."""
+        left = _left(experiment.run, trials)
+        if not left:
+            return
+        with self._opened("valuing", experiment.run, left) as on_progress:
+            for position, trial in enumerate(left):
+                report: Report = partial(on_progress, position)
+                took = value_trial(experiment, trial, self.executor, report)
+                _ended(experiment.run, trial, "trial", took)
+                report(1.0)
+
+    def _opened(self, name: str, run: Run, trials: Sequence[Trial]) -> AbstractContextManager[OnProgress]:
+        run.log("stage", name=name, trials=len(trials))
+        return self.stage(name, len(trials))
 
 
-def _check_method(recipe: Recipe, method: str, split: Split) -> None:
-    callback, model = recipe.callback(method), recipe.model_of(method)
-    if recipe.training_of(method).refit:
-        check_refit(model.name, callback)
-    backbone = _check_model(model, split, trained=True)
-    if callback is not None:
-        check_weighable(backbone, [callback])
-        callback.check(backbone, split)
+def _left(run: Run, trials: Sequence[AnyTrial]) -> list[AnyTrial]:
+    """Return the trials that are not done; what one that was killed at its very end left behind is removed."""
+    done = [trial for trial in trials if is_done(run, trial)]
+    for trial in done:
+        checkpoint_path(run, trial).unlink(missing_ok=True)
+    return [trial for trial in trials if trial not in done]
 
 
-def _execute(name: str, experiment: Experiment, trials: Sequence[Trial], executor: Executor, stage: Stage) -> None:
-    """Run the trials that are not done yet; what one that was killed at its very end left behind is removed."""
-    left = [trial for trial in trials if not is_done(experiment.run, trial)]
-    for trial in trials:
-        if trial not in left:
-            checkpoint_path(experiment.run, trial).unlink(missing_ok=True)
-    if not left:
-        return
-    experiment.run.log("stage", name=name, trials=len(trials), left=len(left))
-    with stage(name, len(left)) as on_progress:
-        for position, took in executor.map(run_trial, left, experiment, on_progress):
-            folder = left[position].folder(experiment.run).relative_to(experiment.run.path)
-            experiment.run.log("trial", folder=str(folder), **took)
-            on_progress(position, 1.0)
+def _ended(run: Run, trial: Trial, event: str, took: Took) -> None:
+    run.log(event, folder=str(trial.folder(run).relative_to(run.path)), **took)
 
 
-def _write_values(run: Run, recipe: Recipe) -> None:
-    """Write the values of the recipe's valuator, each seed one estimate."""
+def _value(experiment: Experiment, work: _Work) -> None:
+    """Run the valuations that stand alone, and write the values of the recipe's valuator and what is said of all."""
+    recipe, run = experiment.recipe, experiment.run
+    work.value(experiment, [ValuationTrial(name, seed) for name in recipe.standalone for seed in recipe.seeds_of(name)])
     if recipe.valuator is not None:
-        folders = [MethodTrial(recipe.valuator, seed).folder(run) for seed in recipe.seeds]
-        Values.mean_of([Values.read(folder / "values.parquet") for folder in folders]).save(run.values_path)
+        values_over_seeds(run, recipe, recipe.valuator).save(run.values_path)
+        write_json(run.valuation_path, summarise_values(run, recipe, experiment.split))
 
 
 def _removals(recipe: Recipe) -> Iterator[RemovalTrial]:

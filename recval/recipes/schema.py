@@ -146,7 +146,7 @@ class MethodsRecipe(Declaration):
         training: how to train the backbone.
         metrics: what to report on the test part.
         seeds: the seeds of each method; the split stays the same.
-        methods: what to compare, by name; the first is the baseline.
+        methods: what to compare, by name; the first that trains is the baseline.
         references: models without training (EASE, Pop, ItemKNN, …) to be listed beside the methods.
         removal: the removal and addition curves, if they are wanted.
     """
@@ -163,10 +163,10 @@ class Recipe(MethodsRecipe, DataRecipe):
     """A whole experiment: data, what is compared on it, and with which backbone.
 
     Attributes:
-        model: the backbone.
+        model: the backbone; valuators that train nothing do without.
     """
 
-    model: Model
+    model: Model = ModelRecipe(name="BPR")
 
     @model_validator(mode="after")
     def _names_are_distinct(self) -> Recipe:
@@ -188,6 +188,16 @@ class Recipe(MethodsRecipe, DataRecipe):
         return self
 
     @property
+    def trained(self) -> list[str]:
+        """The methods that train a model, which can be tested; the first is the baseline."""
+        return [name for name, method in self.methods.items() if not method.stands_alone]
+
+    @property
+    def standalone(self) -> list[str]:
+        """The methods that value without a part in training."""
+        return [name for name, method in self.methods.items() if method.stands_alone]
+
+    @property
     def valuators(self) -> list[str]:
         """The methods that give values."""
         return [name for name, method in self.methods.items() if method.gives_values]
@@ -196,6 +206,10 @@ class Recipe(MethodsRecipe, DataRecipe):
     def valuator(self) -> str | None:
         """The method whose values are the run's: that of the removal curve, else the first that gives values."""
         return self.removal.method if self.removal is not None else next(iter(self.valuators), None)
+
+    def seeds_of(self, method: str) -> tuple[int, ...]:
+        """Return the seeds of a method's trials: the first alone where another would give the same."""
+        return self.seeds if self.methods[method].is_random else self.seeds[:1]
 
     def model_of(self, method: str) -> ModelRecipe:
         """Return the backbone that a method trains; a placebo by default that of the method it is the placebo of."""

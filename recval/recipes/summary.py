@@ -63,12 +63,12 @@ def summarise(
     trials = list(trials)
     validation = _trial_table(run, trials, "validation")
     by_seed = _trial_table(run, trials, "metrics")
-    found = {method: _spread(by_seed.loc[method]) for method in methods}
+    found = {method: spread(by_seed.loc[method]) for method in methods}
     return {
         "baseline": methods[0],
         "valuator": valuator,
         "methods": found,
-        "validation": {method: _spread(validation.loc[method]) for method in methods},
+        "validation": {method: spread(validation.loc[method]) for method in methods},
         "references": {trial.model.name: _means(run, trial) for trial in references},
         "comparisons": {
             metric: comparisons(per_user, methods, metric)
@@ -95,7 +95,7 @@ def _trial_table(run: Run, trials: Iterable[MethodTrial], kind: str) -> pd.DataF
     return pd.DataFrame(rows).set_index(["method", "seed"])
 
 
-def _spread(by_seed: pd.DataFrame) -> dict[str, Any]:
+def spread(by_seed: pd.DataFrame) -> dict[str, Any]:
     """Return mean, standard deviation over seeds (None for one seed), and the value of each seed."""
     several = len(by_seed) > 1
     return {

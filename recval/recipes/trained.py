@@ -35,7 +35,7 @@ class TrainedModel:
 
         Args:
             path: the run's folder.
-            method: a method of the run, or a reference; by default the first method.
+            method: a method of the run, or a reference; by default the first method that trains.
             seed: the seed that it was trained with; by default the first.
 
         Raises:
@@ -80,9 +80,9 @@ def _trial(recipe: Recipe, method: str | None, seed: int | None) -> MethodTrial 
     references = {model.name: ReferenceTrial(model) for model in recipe.references}
     if method in references:
         return references[method]
-    name = next(iter(recipe.methods)) if method is None else method
-    if name not in recipe.methods:
-        raise ConfigError(unknown("method", name, [*recipe.methods, *references]))
+    name = recipe.trained[0] if method is None else method
+    if name not in recipe.trained:
+        raise ConfigError(unknown("method", name, [*recipe.trained, *references]))
     if seed is not None and seed not in recipe.seeds:
         raise ConfigError(unknown("seed", seed, map(str, recipe.seeds)))
     return MethodTrial(name, recipe.seeds[0] if seed is None else seed)

@@ -1,31 +1,30 @@
-"""Trials: the trainings that a recipe consists of, each a task that any executor can run and that can be continued.
+"""Trials: the trainings and valuations that a recipe consists of, each of which can be continued.
 
-A trial is done when its `metrics.json` exists, which is written last. A trial that was interrupted continues from its
-checkpoint; what it ends with is what it would have ended with.
+A training is a task that any executor can run; a valuation is given the executor, and distributes its own tasks. How
+they are run and kept: `recval.recipes.executing`.
 """
 
 from __future__ import annotations
 
-import math
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from recval.data import Split
+from recval.engine import Executor
 from recval.engine.executor import Report
 from recval.games import Values
 from recval.recipes.fitting import Result, fit
 from recval.recipes.models import ModelRecipe
 from recval.recipes.schema import Recipe, share_name
+from recval.recipes.valuing import value
 from recval.rng import numpy_generator
-from recval.store.files import write_json, write_table, write_tensors
 from recval.store.run import Run
 from recval.training import Training
+from recval.valuation.standalone.base import StandaloneValuator, Valued
 
 RemovalOrder = Literal["lowest", "highest", "random"]
 REMOVAL_ORDERS: tuple[RemovalOrder, ...] = get_args(RemovalOrder)
@@ -33,11 +32,19 @@ REMOVAL_ORDERS: tuple[RemovalOrder, ...] = get_args(RemovalOrder)
 
 @dataclass(frozen=True)
 class Experiment:
-    """What every trial of a run shares; it goes to a worker once."""
+    """What every trial of a run shares; it goes to a worker once.
+
+    Attributes:
+        recipe: what was asked for.
+        split: its data.
+        run: where the trials are kept.
+        metrics: what to evaluate on the test part; where there are none, it is not looked at.
+    """
 
     recipe: Recipe
     split: Split
     run: Run
+    metrics: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -60,7 +67,7 @@ class MethodTrial:
         return recipe.training_of(self.method)
 
     def execute(self, experiment: Experiment, checkpoint: Path, report: Report) -> Result:
-        """Train and evaluate."""
+        """Train, and evaluate if there is anything to."""
         recipe, model = experiment.recipe, self.model_of(experiment.recipe)
         return fit(
             experiment.split,
@@ -68,7 +75,7 @@ class MethodTrial:
             recipe.callback(self.method),
             parameters=model.parameters,
             training=self.training_of(recipe),
-            metrics=recipe.metrics,
+            metrics=experiment.metrics,
             rng=self.seed,
             checkpoint=checkpoint,
             report=report,
@@ -100,7 +107,7 @@ class ReferenceTrial:
             self.model.name,
             parameters=self.model.parameters,
             training=experiment.recipe.training,
-            metrics=experiment.recipe.metrics,
+            metrics=experiment.metrics,
         )
 
 
@@ -135,7 +142,7 @@ class RemovalTrial:
             model.name,
             parameters=model.parameters,
             training=recipe.training_of(_valued(recipe)),
-            metrics=recipe.metrics,
+            metrics=experiment.metrics,
             rng=self.seed,
             known=split.train,
             checkpoint=checkpoint,
@@ -157,56 +164,34 @@ def _valued(recipe: Recipe) -> str:
     return recipe.valuator
 
 
-Trial = MethodTrial | ReferenceTrial | RemovalTrial
+@dataclass(frozen=True)
+class ValuationTrial:
+    """One valuation by a method that stands alone."""
+
+    method: str
+    seed: int
+
+    def folder(self, run: Run) -> Path:
+        """Return where the trial is kept; as that of a training with a method."""
+        return MethodTrial(self.method, self.seed).folder(run)
+
+    def execute(self, experiment: Experiment, executor: Executor, checkpoint: Path, report: Report) -> Valued:
+        """Value the training interactions."""
+        recipe = experiment.recipe
+        valuator, model = recipe.methods[self.method], recipe.model_of(self.method)
+        assert isinstance(valuator, StandaloneValuator)
+        return value(
+            experiment.split,
+            valuator,
+            model=model.name,
+            parameters=model.parameters,
+            training=recipe.training_of(self.method),
+            rng=self.seed,
+            executor=executor,
+            checkpoint=checkpoint,
+            report=report,
+        )
 
 
-def run_trial(experiment: Experiment, trial: Trial, report: Report) -> dict[str, float | bool]:
-    """Run a trial, and keep what it gave in its folder.
-
-    Returns:
-        What the log says of it: how many `seconds` it took, and whether it `continued` what was interrupted.
-    """
-    checkpoint = checkpoint_path(experiment.run, trial)
-    continued, started = checkpoint.exists(), time.perf_counter()
-    result = trial.execute(experiment, checkpoint, report)
-    _keep(result, trial.model_of(experiment.recipe), trial.folder(experiment.run))
-    checkpoint.unlink(missing_ok=True)
-    return {"seconds": round(time.perf_counter() - started, 3), "continued": continued}
-
-
-def checkpoint_path(run: Run, trial: Trial) -> Path:
-    """Return where a trial keeps what it takes to continue, until it is done."""
-    return trial.folder(run) / "checkpoint.safetensors"
-
-
-def is_done(run: Run, trial: Trial) -> bool:
-    """Return whether a trial has been run to its end."""
-    return (trial.folder(run) / "metrics.json").exists()
-
-
-def _keep(result: Result, model: ModelRecipe, folder: Path) -> None:
-    write_table(folder / "per_user.parquet", pa.Table.from_pandas(result.per_user.reset_index()))
-    if result.progress.history:
-        write_table(folder / "history.parquet", pa.Table.from_pylist(_padded(result.progress.history)))
-    if result.values is not None:
-        result.values.save(folder / "values.parquet")
-    if result.explainer_state is not None:
-        write_tensors(folder / "valuator.safetensors", result.explainer_state)
-    write_tensors(folder / "model.safetensors", result.backbone.state_dict())
-    write_json(folder / "model.json", {"model": model.model_dump(mode="json"), **_sizes(result.split)})
-    progress = result.progress
-    best = progress.history[progress.best_epoch - 1] if progress.best_epoch else {}
-    validation = {name: value for name, value in best.items() if name not in ("epoch", "loss")}
-    metrics = {name: None if math.isnan(value) else value for name, value in result.metrics.items()}
-    found = {"metrics": metrics, "validation": validation}
-    write_json(folder / "metrics.json", {**found, "epochs": progress.epoch, "best_epoch": progress.best_epoch})
-
-
-def _sizes(split: Split) -> dict[str, int]:
-    return {"users": len(split.users), "items": len(split.items), "training_interactions": len(split.train)}
-
-
-def _padded(history: list[dict[str, float]]) -> list[dict[str, float | None]]:
-    """Return the epochs with the same keys in each, None where an epoch had no validation."""
-    keys = dict.fromkeys(key for entry in history for key in entry)
-    return [{key: entry.get(key) for key in keys} for entry in history]
+TrainingTrial = MethodTrial | ReferenceTrial | RemovalTrial
+Trial = TrainingTrial | ValuationTrial

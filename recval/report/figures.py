@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from itertools import chain, cycle
 
@@ -58,6 +58,29 @@ def value_histogram(values: pd.Series, bins: int = 80) -> go.Figure:
     figure.add_bar(x=centres, y=counts, width=np.diff(edges), marker={"color": COLOURS[0]}, showlegend=False)
     figure.add_vline(x=0, line={"color": COLOURS[1], "width": 1.5, "dash": "dash"})
     return figure
+
+
+def quality_against_cost(points: Sequence[tuple[str, float, float]], cost: str) -> go.Figure:
+    """Return how well the values of each method find noise, over what they cost, with a line at chance.
+
+    Args:
+        points: name, cost and AUROC of each method.
+        cost: what the cost is in.
+    """
+    figure = blank_figure(cost, "AUROC of noise")
+    names, costs, quality = zip(*points, strict=True)
+    figure.add_scatter(
+        x=costs,
+        y=quality,
+        text=[escape(name, quote=False) for name in names],
+        mode="markers+text",
+        textposition="top center",
+        marker={"color": COLOURS[0], "size": 9},
+        showlegend=False,
+        cliponaxis=False,
+    )
+    figure.add_hline(y=0.5, line={"color": GREY, "width": 1, "dash": "dot"})
+    return figure.update_xaxes(type="log")
 
 
 def value_by_count(binned: pd.DataFrame, label: str) -> go.Figure:

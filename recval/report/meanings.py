@@ -24,6 +24,23 @@ _OF_KIND = {
     "bod": _WEIGHTS,
     "propensity": "A value is the interaction’s weight, which follows from its item’s count alone.",
     "dvrl": "A high value says that the interaction is readily selected; where zero lies means nothing.",
+    "triplet-shapley": (
+        "A value is the mean predicted Shapley value of the interaction’s training triplets, in deviations from "
+        "the mean of all triplets at the time; it is for comparing interactions."
+    ),
+    "knn-shapley": (
+        "A value is the exact Shapley value of the interaction as a vote of a neighbour; one below zero says that "
+        "users alike do not want the item."
+    ),
+    "data-oob": (
+        "A value is where models that have not seen the interaction rank it for its user, 1 being first; at 0.5 they "
+        "know nothing of it."
+    ),
+    "loo-ease": "A value is how much the validation margins of EASE fall without the interaction, others left in.",
+    "loo-als": (
+        "A value is how much the user’s validation margins under ALS fall without the interaction, the items’ factors "
+        "held."
+    ),
 }
 
 
@@ -40,6 +57,11 @@ def value_meaning(method: Mapping[str, Any]) -> str:
         method: the method that valued, as a recipe has it.
     """
     reward = method.get("reward")
+    if method["kind"] == "game":
+        return (
+            f"A value is what the interaction, or the player that it belongs to, adds to {method['metric']} on the "
+            "validation part; the interactions of a player share its value equally."
+        )
     if method["kind"] in _OF_KIND:
         return _OF_KIND[method["kind"]]
     if isinstance(reward, str) and reward in _CONTRASTS:
@@ -51,6 +73,27 @@ def value_meaning(method: Mapping[str, Any]) -> str:
         f"A value above zero says that more weight on the interaction is expected to raise the reward{_named(reward)}, "
         "one below zero that it is expected to lower it."
     )
+
+
+def error_meaning(estimates: int, seeds: int, asked: int) -> str:
+    """Return what the values are means over, and what their standard error says, in a sentence.
+
+    Args:
+        estimates: the largest number of estimates that a value is the mean of.
+        seeds: over how many seeds the values are.
+        asked: the seeds of the recipe.
+    """
+    if estimates == 1:
+        why = "There is one seed" if seeds == asked else "Every seed gives the same"
+        return f"{why}, so the values have no standard error."
+    if seeds > 1:
+        return f"Values are means over {estimates} seeds, and s.e. is their standard error over seeds."
+    return f"Values are means over up to {estimates:,} estimates with one seed, and s.e. is their standard error."
+
+
+def cost_label(unit: str | None) -> str:
+    """Return in words what the cost of a valuation is measured in; `unit` is the method whose training is 1."""
+    return "seconds" if unit is None else f"cost in trainings with {unit}"
 
 
 def _named(reward: Any) -> str:

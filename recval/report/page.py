@@ -13,7 +13,7 @@ from plotly.offline import get_plotlyjs
 
 from recval.report import formats
 from recval.report.names import data_title
-from recval.report.sections import curves_section, removal_section, values_section
+from recval.report.sections import curves_section, removal_section, valuation_section, values_section
 from recval.report.sentences import listed, placebo_verdict, verdicts
 from recval.report.tables import MetricTable
 from recval.store.files import write_text
@@ -29,7 +29,7 @@ def write_report(run: Run) -> None:
     recipe, summary = run.recipe(), run.metrics()
     methods = recipe["methods"]
     context = {
-        "title": f"{listed(_models(recipe))} on {data_title(recipe['data'])}",
+        "title": f"{listed(_models(recipe, summary))} on {data_title(recipe['data'])}",
         "lead": recipe["description"],
         "recipe": recipe,
         "recipe_text": run.recipe_path.read_text(encoding="utf8"),
@@ -38,6 +38,7 @@ def write_report(run: Run) -> None:
         "table": MetricTable.of(summary),
         "seed_tests": list(summary.get("seed_comparisons", {})),
         "curves": curves_section(run, recipe),
+        "valuation": valuation_section(run),
         "values": values_section(run, recipe, summary),
         "removal": removal_section(run, recipe, summary),
         "environment": _flat(run.environment()),
@@ -45,9 +46,10 @@ def write_report(run: Run) -> None:
     write_page(run.report_path, "report.html.jinja", context)
 
 
-def _models(recipe: Mapping[str, Any]) -> list[str]:
+def _models(recipe: Mapping[str, Any], summary: Mapping[str, Any]) -> list[str]:
     """Return the names of the models that the methods train, each once; a placebo's are those of its method."""
-    methods = (method for method in recipe["methods"].values() if method["kind"] != "shuffled" or method.get("model"))
+    trained = (recipe["methods"][name] for name in summary["methods"])
+    methods = (method for method in trained if method["kind"] != "shuffled" or method.get("model"))
     models = (method.get("model") or recipe["model"] for method in methods)
     return list(dict.fromkeys(model["name"] for model in models))
 

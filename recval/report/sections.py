@@ -10,7 +10,7 @@ import pandas as pd
 from recval.errors import ConfigError, DataError
 from recval.report import figures
 from recval.report.curves import ADDITION, REMOVAL, curve_points, whole_of
-from recval.report.meanings import value_meaning
+from recval.report.meanings import cost_label, error_meaning, value_meaning
 from recval.report.names import with_names
 from recval.report.sentences import curve_fact, tests_of
 from recval.report.valued import (
@@ -43,6 +43,23 @@ def curves_section(run: Run, recipe: Mapping[str, Any]) -> Section | None:
     return {"figures": [*found, figures.learning_curves(history, "loss", "training loss")]}
 
 
+def valuation_section(run: Run) -> Section | None:
+    """Return what is known of the values of each method: cost, errors, and how good they are."""
+    if not run.valuation_path.exists():
+        return None
+    found = run.valuation()
+    rows = [{"method": name, **method} for name, method in found["methods"].items()]
+    cost = "relative" if found["unit"] is not None else "seconds"
+    told = [row for row in rows if row.get("auroc") and row[cost]]
+    points = [(row["method"], row[cost], row["auroc"]["mean"]) for row in told]
+    return {
+        "rows": rows,
+        "unit": found["unit"],
+        "noise": found["noise"],
+        "figure": figures.quality_against_cost(points, cost_label(found["unit"])) if points else None,
+    }
+
+
 def values_section(run: Run, recipe: Mapping[str, Any], summary: Mapping[str, Any]) -> Section | None:
     """Return the values: distribution, extremes by name, what made them, and how they go with known counts."""
     if not run.values_path.exists():
@@ -60,7 +77,7 @@ def values_section(run: Run, recipe: Mapping[str, Any], summary: Mapping[str, An
         "meaning": value_meaning(recipe["methods"][summary["valuator"]]),
         "count": len(values),
         "negative": float((values["value"] < 0).mean()),
-        "estimates": int(values["count"].max()),
+        "errors": error_meaning(int(values["count"].max()), _seeds_of_values(run, recipe), len(recipe["seeds"])),
         "histogram": figures.value_histogram(values["value"]),
         "best": listed.iloc[: len(best)].to_dict("records"),
         "worst": listed.iloc[len(best) :].to_dict("records"),
@@ -93,6 +110,14 @@ def removal_section(run: Run, recipe: Mapping[str, Any], summary: Mapping[str, A
             if len(points)
         ]
     return {"metrics": found, "method": asked["method"], "seeds": len(seeds), "kept": len(curves[ADDITION]) > 0}
+
+
+def _seeds_of_values(run: Run, recipe: Mapping[str, Any]) -> int:
+    """Return over how many seeds the run's values are."""
+    if not run.valuation_path.exists():
+        return len(recipe["seeds"])
+    found = run.valuation()
+    return len(found["methods"][found["valuator"]]["seeds"])
 
 
 def _named(pairs: pd.DataFrame, recipe: Mapping[str, Any]) -> tuple[pd.DataFrame, str | None]:

@@ -6,13 +6,16 @@ environment.json     versions and machine
 metrics.json         mean and standard deviation of each method, and comparisons
 per_user.parquet     method, seed, user and every metric
 values.parquet       the values of the training interactions, over seeds
+valuation.json       of each method that gives values: its cost, errors, noise detection, stability
 explanations.json    why the most and the least valuable interaction have their values
 removal.parquet      the metric after dropping interactions by value
 report.html          the report
 log.jsonl            what was done, and when
 trials/…/            one training each: metrics.json (written last), per_user, history and values as Parquet,
                      model.safetensors with model.json, valuator.safetensors where there is one;
-                     checkpoint.safetensors while it trains
+                     players.parquet, and player_of.parquet with the player of each interaction, where a valuation's
+                     players are not the interactions;
+                     checkpoint.safetensors while it is at work
 """
 
 from __future__ import annotations
@@ -82,6 +85,16 @@ class Run:
             raise RunError(f"the run in {path} is not finished; continue it with recval run")
         return run
 
+    @classmethod
+    def open_valued(cls, path: str | Path) -> Run:
+        """Return the run in a folder, whose valuations at least are finished.
+
+        Raises:
+            RunError: there is no run, or they are not finished.
+        """
+        valued = cls(Path(path))
+        return valued if valued.recipe_path.is_file() and valued.valuation_path.is_file() else cls.open(path)
+
     @property
     def recipe_path(self) -> Path:
         """The resolved recipe."""
@@ -113,6 +126,11 @@ class Run:
         return self.path / "values.parquet"
 
     @property
+    def valuation_path(self) -> Path:
+        """What is to be said of the methods that give values; there once these are finished."""
+        return self.path / "valuation.json"
+
+    @property
     def explanations_path(self) -> Path:
         """Why the most and the least valuable interaction have their values."""
         return self.path / "explanations.json"
@@ -137,6 +155,12 @@ class Run:
         entry = {"time": datetime.now(UTC).isoformat(timespec="milliseconds"), "event": event, **details}
         with self.log_path.open("a", encoding="utf8") as file:
             file.write(json.dumps(entry, ensure_ascii=False) + "\n")
+
+    def seconds(self) -> dict[str, float]:
+        """Return how long each trial took, by its folder in the run; without those that an interruption cut in two."""
+        events = [json.loads(line) for line in self.log_path.read_text(encoding="utf8").splitlines()]
+        trials = [event for event in events if event["event"] == "trial" and "seconds" in event]
+        return {event["folder"]: event["seconds"] for event in trials if not event["continued"]}
 
     def trial_path(self, *names: str | int) -> Path:
         """Return the folder of one training."""
@@ -164,6 +188,14 @@ class Run:
         if not (isinstance(summary, dict) and "methods" in summary):
             raise RunError(f"{self.metrics_path} is damaged; write it anew with recval run")
         return summary
+
+    def valuation(self) -> dict[str, Any]:
+        """Return what is to be said of the methods that give values.
+
+        Raises:
+            RunError: the file is missing or damaged.
+        """
+        return read_json(self.valuation_path)
 
     def per_user(self) -> pd.DataFrame:
         """Return one row a method, seed and user, with a column a metric."""

@@ -15,13 +15,23 @@ from torch import Tensor
 from recval.backbones import Backbone, Batch, build
 from recval.data import Split
 from recval.games import Values
+from recval.ranking import ItemSets
 from recval.rng import isolated
 from recval.store.state import read_state, write_state
 from recval.testing.interrupting import Interrupted, InterruptedAfter
 from recval.testing.planted import planted
 from recval.training import Callback, Loop, Training
 
-_HOOKS = ("before_fit", "before_epoch", "weigh", "after_step", "after_epoch", "after_validation", "after_fit")
+_HOOKS = (
+    "before_fit",
+    "before_epoch",
+    "resample",
+    "weigh",
+    "after_step",
+    "after_epoch",
+    "after_validation",
+    "after_fit",
+)
 
 
 class CallbackContract:
@@ -53,8 +63,30 @@ class CallbackContract:
         loop = self._fitted(callback)
         assert loop.progress.epoch == self.training.epochs
         steps = -(-len(loop.split.train) // self.training.batch_size)
-        epoch = ["before_epoch", *["weigh", "after_step"] * steps, "after_epoch", "after_validation"]
+        epoch = ["before_epoch", *["resample", "weigh", "after_step"] * steps, "after_epoch", "after_validation"]
         assert calls == ["before_fit", *epoch * self.training.epochs, "after_fit"]
+
+    def test_samples_are_of_training_interactions_with_negatives(self) -> None:
+        """A sample's row, user and item are one interaction's, and its negative is none of its user's."""
+        callback, found = self.make(), list[Batch]()
+        resample = callback.resample
+
+        def watched(batch: Batch) -> Batch:
+            before = _copied(loop.backbone.state_dict())
+            found.append(resample(batch))
+            assert _same(loop.backbone.state_dict(), before), "it writes to the model"
+            return found[-1]
+
+        callback.resample = watched  # type: ignore[method-assign]
+        loop = self._loop(callback)
+        loop.fit()
+        sampler, positives = loop.sampler, ItemSets.of(loop.split.train)
+        for batch in found:
+            assert len(batch), "it leaves no samples"
+            assert torch.equal(batch.user, sampler.user[batch.row]), "a sample's user is not that of its row"
+            assert torch.equal(batch.item, sampler.item[batch.row]), "a sample's item is not that of its row"
+            wrong = positives.contains(batch.user.numpy(), batch.negative.numpy()[:, None])
+            assert not wrong.any(), "a negative is a positive of its user"
 
     def test_weights_are_one_a_sample_finite_and_without_a_graph(self) -> None:
         callback, found = self.make(), list[tuple[Batch, Tensor | None]]()

@@ -1,4 +1,4 @@
-"""Callbacks: what may look into training, and change what each sample weighs.
+"""Callbacks: what may look into training, choose its samples, and change what each one weighs.
 
 A valuator that works inside training is one. Every hook does nothing by default.
 """
@@ -37,6 +37,15 @@ class Callback:
 
     def before_epoch(self, epoch: int) -> None:
         """Called before epoch `epoch` (from 0); randomness of the epoch is to be derived from the seed and it."""
+
+    def resample(self, batch: Batch) -> Batch:
+        """Return the samples to train on in place of these; by default the same. Several callbacks follow each other.
+
+        Args:
+            batch: the samples that are due, each of another training interaction. What is returned is one at least; a
+                sample's `row` is that of its own positive, so that a row may come several times, or not at all.
+        """
+        return batch
 
     def weigh(self, batch: Batch, losses: Tensor) -> Tensor | None:
         """Return the weight of each sample, shape [B], without a graph; None for equal weights.

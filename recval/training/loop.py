@@ -139,13 +139,15 @@ class Loop:
             callback.before_epoch(epoch)
         self.backbone.train()
         generator = torch_generator(self.seed, "epoch", epoch, device=self.sampler.user.device)
-        total = torch.zeros((), dtype=torch.float64, device=self.sampler.user.device)
+        total, trained = torch.zeros((), dtype=torch.float64, device=self.sampler.user.device), 0
         rows = self.backbone.rows
         with isolated(self.seed, "epoch", epoch):
             self.backbone.start_epoch(epoch)
             for batch in self.sampler.epoch(self.settings.batch_size, generator, rows):
-                total += self._step(batch)
-        loss = float(total) / len(self.sampler.user if rows is None else rows)
+                losses = self._step(batch)
+                total += losses.sum()
+                trained += len(losses)
+        loss = float(total) / trained
         if not math.isfinite(loss):
             raise ModelError(
                 f"the training loss became {loss} in epoch {epoch + 1}; lower the learning rate "
@@ -161,7 +163,9 @@ class Loop:
         return due
 
     def _step(self, batch: Batch) -> torch.Tensor:
-        """Take one step and return the sum of the unweighted losses."""
+        """Take one step and return the unweighted losses, without a graph."""
+        for callback in self.callbacks:
+            batch = callback.resample(batch)
         if isinstance(self.backbone, SelfTraining):
             rate, decay = self.settings.learning_rate, self.settings.weight_decay
             losses = self.backbone.step(batch, partial(self._weights, batch), rate, decay)
@@ -169,7 +173,7 @@ class Loop:
             losses = self._descend(batch)
         for callback in self.callbacks:
             callback.after_step()
-        return losses.sum()
+        return losses
 
     def _descend(self, batch: Batch) -> torch.Tensor:
         """Take the optimiser's step and return the losses before it, without a graph."""

@@ -72,15 +72,26 @@ class TripletSampler:
         user = self.user.index_select(0, rows)
         return Batch(rows, user, self.item.index_select(0, rows), self.negatives(user, generator))
 
-    def negatives(self, users: Tensor, generator: torch.Generator) -> Tensor:
-        """Return a negative item for each user, shape [B]."""
-        drawn = torch.randint(self.n_items, users.shape, generator=generator, device=users.device)
+    def negatives(self, users: Tensor, generator: torch.Generator, odds: Tensor | None = None) -> Tensor:
+        """Return a negative item for each user, shape [B].
+
+        Args:
+            users: the users, shape [B].
+            generator: the source of randomness.
+            odds: how likely each item is against the others, above 0, shape [n_items]; by default all alike.
+        """
+        drawn = self._items(len(users), generator, odds)
         wrong = self._is_positive(users, drawn).nonzero().squeeze(1)
         while len(wrong):
-            again = torch.randint(self.n_items, wrong.shape, generator=generator, device=users.device)
+            again = self._items(len(wrong), generator, odds)
             drawn[wrong] = again
             wrong = wrong[self._is_positive(users[wrong], again)]
         return drawn
+
+    def _items(self, number: int, generator: torch.Generator, odds: Tensor | None) -> Tensor:
+        if odds is None:
+            return torch.randint(self.n_items, (number,), generator=generator, device=self.user.device)
+        return torch.multinomial(odds, number, replacement=True, generator=generator)
 
     def _is_positive(self, users: Tensor, items: Tensor) -> Tensor:
         pairs = torch.add(items, users, alpha=self.n_items)

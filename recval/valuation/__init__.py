@@ -3,11 +3,13 @@
 from recval.valuation.dvr import DVR
 from recval.valuation.dvr_settings import DVRSettings
 from recval.valuation.networks import Additive, BatchGame, HarsanyiESP, HarsanyiSlots
+from recval.valuation.triplets import HardNegatives, PopularityNegatives, TripletShapley
 from recval.valuation.valuator import Valuator, mean_one
 from recval.valuation.weightings import (
     Balanced,
-    FirstOrder,
     GradientMatching,
+    Influence,
+    InRun,
     LossRanking,
     Propensity,
     ReweightedLoss,
@@ -25,16 +27,20 @@ __all__ = [
     "Balanced",
     "BatchGame",
     "DVRSettings",
-    "FirstOrder",
     "GradientMatching",
+    "HardNegatives",
     "HarsanyiESP",
     "HarsanyiSlots",
+    "InRun",
+    "Influence",
     "LossRanking",
+    "PopularityNegatives",
     "Propensity",
     "ReweightedLoss",
     "SelfPaced",
     "Shuffled",
     "TripletImportance",
+    "TripletShapley",
     "TruncatedLoss",
     "Uniform",
     "Valuator",

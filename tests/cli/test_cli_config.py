@@ -16,6 +16,14 @@ def test_list_names_every_recipe_and_what_it_asks(command):
     assert all(name in command("config", "list").out for name in shipped("configs"))
 
 
+def test_list_names_the_command_that_a_file_is_for(command):
+    commands = {row["name"]: row["command"] for row in command("config", "list", "--json").json}
+    assert commands["value-ml100k"] == commands["valuation-ml100k-noisy"] == "recval value"
+    assert commands["dvr-ml100k"] == "recval run"
+    assert commands["dvr-noise"] == "recval value-study"
+    assert commands["tune-bpr-ml100k"] == "recval tune"
+
+
 @pytest.mark.parametrize("name", shipped("configs"))
 def test_show_and_copy_give_the_file_as_it_is(command, tmp_path, name):
     text = shipped("configs")[name].read_text()

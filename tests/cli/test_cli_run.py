@@ -47,7 +47,7 @@ class Interrupted:
 def test_an_interrupted_run_says_how_to_continue_and_ends_as_if_it_had_not_been(command, tiny, tmp_path, monkeypatch):
     words = ("run", tiny.recipe, "--out", tmp_path / "run", "--workers", 1)
     with monkeypatch.context() as patch:
-        patch.setattr("recval.engine.local_executor", lambda workers: Interrupted())
+        patch.setattr("recval.engine.executor_of", lambda workers, cluster: Interrupted())
         stopped = command(*words)
     assert (stopped.code, stopped.out) == (130, "")
     assert stopped.err == f"interrupted; run the same command again to continue in {tmp_path / 'run'}\n"
@@ -113,7 +113,7 @@ def test_help_loads_nothing_heavy():
 
 
 NOUNS = {
-    (): ["run", "compare", "report", "doctor"],
+    (): ["run", "value", "compare", "report", "doctor"],
     ("values",): ["top", "drop", "explain"],
     ("data",): ["list", "describe", "convert"],
     ("models",): ["list", "show"],
@@ -146,3 +146,28 @@ def test_a_wrong_use_ends_with_code_2(command, words):
     ended = command(*words)
     assert (ended.code, ended.out) == (2, "")
     assert "Traceback" not in ended.err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--cluster", "tcp://127.0.0.1:1"), "no Dask scheduler answers at tcp://127.0.0.1:1"),
+        (("--cluster", "localhost"), "'localhost' is not the address of a Dask scheduler, such as tcp://host:8786"),
+        (("--cluster", "tcp://127.0.0.1:1", "--workers", 2), "either a number of workers or a cluster"),
+    ],
+)
+def test_a_cluster_that_cannot_be_used_is_told_before_any_work(command, tiny, tmp_path, words, message):
+    assert message in command("run", tiny.recipe, "--out", tmp_path / "run", *words).error
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
+def test_a_run_on_a_cluster_is_the_same_in_a_folder_of_its_own_too(command, tiny, tmp_path, monkeypatch):
+    from distributed import LocalCluster
+
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0", silence_logs=50) as cluster:
+        monkeypatch.chdir(tmp_path)  # the workers stay where they are
+        ended = command("run", tiny.recipe, "--out", "run", "--cluster", cluster.scheduler_address)
+    assert ended.code == 0
+    for name in ("metrics.json", "recipe.yaml", "values.parquet", "per_user.parquet", "removal.parquet"):
+        assert (tmp_path / "run" / name).read_bytes() == (tiny.run / name).read_bytes()

@@ -241,7 +241,7 @@ def test_a_run_that_keeps_no_valuator_is_explained_without_it(command, tiny, val
 
 
 def test_values_without_a_valuator_behind_them_are_not_explained(command, tiny, tmp_path):
-    changes = ("seeds=[0]", "methods={valued: {kind: first-order}}", "removal=null", "training.epochs=1")
+    changes = ("seeds=[0]", "methods={valued: {kind: in-run}}", "removal=null", "training.epochs=1")
     ended = command("run", tiny.recipe, *changes, "--out", tmp_path / "run", "--workers", 1)
     assert ended.code == 0, ended.err
     assert not (tmp_path / "run/explanations.json").exists()

@@ -12,9 +12,11 @@ from recval.recipes.methods import Method
 from recval.recipes.trials import MethodTrial
 from recval.testing import planted
 from recval.training import Training
+from recval.valuation.resampler import Resampler
+from recval.valuation.standalone import StandaloneValuator
 
 KINDS = {kind.model_fields["kind"].default: kind for kind in get_args(get_args(Method)[0])}
-QUICK = {"first-order": {"interval": 2}, "til": {"interval": 2}, "bod": {"interval": 2}}
+QUICK = {"influence": {"damping": 0.1}, "til": {"interval": 2}, "bod": {"interval": 2}}
 
 
 def recipe(methods, **others):
@@ -24,14 +26,23 @@ def recipe(methods, **others):
 def test_every_kind_can_be_named_with_its_defaults():
     methods = {kind: {"kind": kind} for kind in KINDS if kind != "shuffled"}
     found = recipe({**methods, "shuffled": {"kind": "shuffled", "of": "til"}})
-    assert len(KINDS) == 14
+    assert len(KINDS) == len(get_args(get_args(Method)[0]))
     for name, method in found.methods.items():
         assert type(method) is KINDS[name]
         first, second = found.callback(name), found.callback(name)
-        assert first is None if name == "plain" else first is not second
+        assert first is None if name == "plain" or method.stands_alone else first is not second
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in ("plain", "shuffled")])
+TRAINED = [kind for kind, method in KINDS.items() if not issubclass(method, StandaloneValuator)]
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in TRAINED])
+def test_a_kind_that_stands_alone_gives_values_and_has_no_part_in_training(kind):
+    method = recipe({"it": {"kind": kind}}).methods["it"]
+    assert (method.stands_alone, method.gives_values, method.weighs, method.callback({})) == (True, True, False, None)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in TRAINED if kind not in ("plain", "shuffled")])
 def test_a_kind_gives_values_if_it_says_so_and_weighs_if_it_says_so(kind):
     method = recipe({"it": {"kind": kind, **QUICK.get(kind, {})}}).methods["it"]
     callback = method.callback({})
@@ -40,7 +51,8 @@ def test_a_kind_gives_values_if_it_says_so_and_weighs_if_it_says_so(kind):
     callback.weigh = lambda batch, losses: weights.append(weigh(batch, losses)) or weights[-1]
     result = fit(planted(20, 30, 12)[0], "LightGCN", callback, training=Training(epochs=1, batch_size=64))
     assert (result.values is not None) == method.gives_values
-    assert all((each is not None) == method.weighs for each in weights)
+    draws = isinstance(callback, Resampler)
+    assert all((each is not None or draws) == method.weighs for each in weights)
 
 
 def test_settings_reach_the_callback():
@@ -48,7 +60,7 @@ def test_settings_reach_the_callback():
         "a": {"kind": "self-paced", "start": 0.25, "form": "linear", "training": {"epochs": 3}},
         "b": {"kind": "bod", "distance": "l2", "reward": "lambda-ndcg@5"},
         "c": {"kind": "dvrl", "reward": "recall@20"},
-        "d": {"kind": "first-order", "weigh": True},
+        "d": {"kind": "in-run", "weigh": True},
     }
     found = recipe(methods)
     assert found.callback("a").settings.model_dump() == {"draws": 4, "form": "linear", "start": 0.25, "steps": 1000}
@@ -105,7 +117,7 @@ def test_the_runs_values_are_those_of_the_removal_curve_or_of_the_first_that_giv
     [
         ({"a": {"kind": "uniform"}}, {"removal": {"method": "a"}}, "unknown method that gives values 'a'"),
         ({"a": {"kind": "loss"}, "b": {"kind": "shuffled", "of": "a"}}, {}, "unknown method that weighs 'a'"),
-        ({"a": {"kind": "first-order"}, "b": {"kind": "shuffled", "of": "a"}}, {}, "unknown method that weighs 'a'"),
+        ({"a": {"kind": "in-run"}, "b": {"kind": "shuffled", "of": "a"}}, {}, "unknown method that weighs 'a'"),
         ({"b": {"kind": "shuffled", "of": "b"}}, {}, "unknown method that weighs 'b'"),
         ({"a": {"kind": "bod", "reward": "ndcg@10"}}, {}, r"methods\.a\.reward: the reward 'ndcg@10' has no gradient"),
         ({"a": {"kind": "propensity", "clip": 0.5}}, {}, r"methods\.a\.clip: should be greater than or equal to 1"),

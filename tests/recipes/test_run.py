@@ -220,7 +220,7 @@ SELF_TRAINING = {"model": {"name": "CompiledBPR", "parameters": {"embedding_size
         ({"kind": "dvr", "reward": "bpr", **SELF_TRAINING}, ModelError, "CompiledBPR takes its training steps itself"),
         ({"kind": "bod", **SELF_TRAINING}, ModelError, "CompiledBPR takes its training steps itself"),
         ({"kind": "til", **SELF_TRAINING}, ModelError, "CompiledBPR takes its training steps itself"),
-        ({"kind": "first-order", **SELF_TRAINING}, ModelError, "CompiledBPR takes its training steps itself"),
+        ({"kind": "in-run", **SELF_TRAINING}, ModelError, "CompiledBPR takes its training steps itself"),
         ({"kind": "loss", "model": {"name": "MultiVAE"}}, ModelError, "LossRanking ranks interactions by their losses"),
     ],
 )

@@ -19,11 +19,11 @@ from recval.errors import ConfigError, DataError, RunError
 from recval.games import Values
 from recval.recipes import Recipe
 from recval.recipes import study as studies
+from recval.recipes.quality import auprc, auroc, noise_of, pairwise_spearman
 from recval.recipes.study import Study, check, study
 from recval.recipes.study.curves import areas_table
-from recval.recipes.study.detection import auprc, auroc, detection_summary, noise_of
+from recval.recipes.study.detection import detection_summary
 from recval.recipes.study.free import fitted_to_labels, free_scores
-from recval.recipes.study.stability import pairwise_spearman
 from recval.recipes.study.targets import targets_of
 from recval.recipes.trials import RemovalTrial
 from recval.store.files import read_table
@@ -360,6 +360,40 @@ def test_a_study_that_was_interrupted_is_continued_and_then_only_read(make, tmp_
     assert times(tmp_path / "study") == before
     for name, table in continued.items():
         pd.testing.assert_frame_equal(again[name], table)
+
+
+def test_methods_that_stand_alone_are_studied_beside_those_that_train(make, tmp_path):
+    """The first method of the study is one of them; it gives the same for every seed, and the game does not."""
+    methods = {
+        "neighbours": {"kind": "knn-shapley", "k": 5},
+        "plain": {"kind": "plain"},
+        "loss": {"kind": "loss"},
+        "game": {"kind": "game", "players": {"kind": "users"}, "metric": "recall@5", "stop": {"rounds": 2}},
+    }
+    asked = make(
+        methods=methods,
+        noise={"uniform 20 %": BASE["noise"]["uniform 20 %"]},
+        backbones={"MF": BASE["backbones"]["MF"]},
+        removal={"method": "game", "fractions": [0.2]},
+    )
+    folder, tables = study(asked, tmp_path / "study", Serial(threads=1))
+    detection = tables["detection"].query("backbone == 'MF'")
+    assert detection.groupby("method").size().to_dict() == {"neighbours": 1, "game": 2, "loss": 2}
+    summary = tables["detection_summary"].query("backbone == 'MF'").set_index("method")
+    (once,) = detection.query("method == 'neighbours'")["auroc"]
+    loss = detection.query("method == 'loss'")["auroc"].to_numpy()
+    expected = stats.ttest_1samp(once - loss, 0)
+    assert summary.loc["neighbours", "difference"] == pytest.approx((once - loss).mean())
+    assert summary.loc["neighbours", "p_value"] == pytest.approx(expected.pvalue)
+    assert summary.loc["game", "p_value"] < 1
+    assert set(tables["stability"]["method"]) == {"loss", "game"}
+    cost = tables["cost"].set_index("method")
+    assert cost["trials"].to_dict() == {"neighbours": 1, "plain": 2, "loss": 2, "game": 2}
+    assert (cost["relative"] > 0).all()
+    assert cost["epochs"].isna().to_dict() == {"neighbours": True, "plain": False, "loss": False, "game": True}
+    assert set(tables["targets"]["method"]) == {"loss"}
+    assert set(tables["curves"]["method"]) == {"game"}
+    assert "nan" not in folder.report_path.read_text().partition('<section id="cost"')[2].partition("</section>")[0]
 
 
 def times(folder):

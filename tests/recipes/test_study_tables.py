@@ -211,7 +211,7 @@ def test_what_is_better_by_chance_alone_has_not_moved(tmp_path):
 
 @pytest.mark.parametrize(("weigh", "expected"), [(True, {"gini@20"}), (False, set())])
 def test_a_method_that_only_looks_on_aims_at_nothing(weigh, expected):
-    methods = {"plain": {"kind": "plain"}, "look": {"kind": "first-order", "reward": "soft-gini@20", "weigh": weigh}}
+    methods = {"plain": {"kind": "plain"}, "look": {"kind": "in-run", "reward": "soft-gini@20", "weigh": weigh}}
     assert targets_of(asked(methods=methods, removal=None).methods["look"]) == expected
 
 

@@ -19,7 +19,7 @@ def test_every_method_that_gives_values_says_what_they_mean(kind):
     method = recipe.model_dump(mode="json")["methods"]["it"]
     meaning = value_meaning(method)
     assert meaning.endswith(".")
-    assert ("raise the reward bpr," in meaning) == (kind in ("dvr", "first-order"))
+    assert ("raise the reward bpr," in meaning) == (kind in ("dvr", "in-run", "influence"))
 
 
 @pytest.mark.parametrize("reward", REWARDS)

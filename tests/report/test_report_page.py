@@ -8,7 +8,7 @@ from plotly.offline import get_plotlyjs
 from report_samples import METHODS, Page, explanation, recipe, removal, summary, values, write_run
 
 from recval.report import write_report
-from recval.report.sections import removal_section
+from recval.report.sections import removal_section, valuation_section
 from recval.store.files import write_json
 from recval.store.run import Run
 
@@ -55,6 +55,89 @@ def test_the_extremes_are_listed_in_order(whole):
     ]
     assert re.findall(r"(ann|bob) (i\d)", words[worst:]) == [("ann", "i2"), ("bob", "i1"), ("ann", "i1")]
     assert "33.3 % of them below zero" in words
+
+
+def valuation(**changes):
+    """What a run says of its values: two methods of which one was not timed, and noise that is known."""
+
+    def spread(*by_seed):
+        return {"mean": sum(by_seed) / len(by_seed), "sd": 0.0125 if len(by_seed) > 1 else None}
+
+    known = {"players": 1234, "interactions": 3, "seeds": [0], "facts": {}, "stability": None}
+    fast = {"kind": "knn-shapley", "seconds": 0.5, "relative": 0.25, "evaluations": None, "standard_error": None}
+    slow = {"kind": "game", "seconds": 200.0, "relative": 100.0, "evaluations": 5000.0, "standard_error": 0.0625}
+    return {
+        "valuator": "DVR",
+        "unit": "plain",
+        "noise": 0.125,
+        "methods": {
+            f"<{EVIL}": known | fast | {"auroc": spread(0.75), "auprc": spread(0.5)},
+            "DVR": known
+            | slow
+            | {"auroc": spread(0.5, 0.75), "auprc": spread(0.25, 0.5), "seeds": [0, 1], "stability": 0.875},
+        },
+    } | changes
+
+
+def with_valuation(path, found, seeds=(0, 1), count=2):
+    table = values(["ann", "bob"], ["i1", "i1"], [0.5, -0.5]).set_column(4, "count", [[count, count]])
+    run = write_run(path, summary(), recipe(seeds=list(seeds)), table)
+    write_json(run.valuation_path, found)
+    write_report(run)
+    return run.report_path.read_text(encoding="utf8")
+
+
+def test_valuations_stand_beside_each_other_with_their_cost(tmp_path):
+    html = with_valuation(tmp_path, valuation())
+    page = Page(html)
+    assert "valuation" in page.sections
+    assert f"<{EVIL} knn-shapley 1,234 0.5 0.25 – – 0.7500 0.5000 –" in page.words
+    assert "DVR game 1,234 200.0 100.00 5000 0.0625 0.6250 ± 0.0125 0.3750 ± 0.0125 +0.88" in page.words
+    assert "trainings are these seconds over those of one with plain" in page.words
+    assert "labelled 0, 12.5 % of all" in page.words
+    assert "cost in trainings with plain" in html
+    assert "<script>alert" not in html
+
+
+def test_the_figure_of_valuations_shows_those_whose_cost_and_quality_are_known(tmp_path):
+    run = Run(tmp_path)
+    found = valuation()
+    found["methods"]["DVR"]["relative"] = None
+    write_json(run.valuation_path, found)
+    points = valuation_section(run)["figure"].data[0]
+    assert (list(points.x), list(points.y)) == ([0.25], [0.75])
+    write_json(run.valuation_path, valuation(unit=None))
+    points = valuation_section(run)["figure"].data[0]
+    assert list(points.x) == [0.5, 200.0]
+
+
+def test_valuations_without_labels_have_no_figure(tmp_path):
+    found = valuation(noise=None)
+    for method in found["methods"].values():
+        del method["auroc"], method["auprc"]
+    page = Page(with_valuation(tmp_path, found))
+    assert "DVR game 1,234 200.0 100.00 5000 0.0625 +0.88" in page.words
+    assert "AUROC" not in page.words
+
+
+@pytest.mark.parametrize(
+    ("seeds", "count", "asked", "said"),
+    [
+        ([0, 1], 2, [0, 1], "Values are means over 2 seeds, and s.e. is their standard error over seeds."),
+        (
+            [0],
+            3000,
+            [0],
+            "Values are means over up to 3,000 estimates with one seed, and s.e. is their standard error.",
+        ),
+        ([0], 1, [0, 1], "Every seed gives the same, so the values have no standard error."),
+        ([0], 1, [0], "There is one seed, so the values have no standard error."),
+    ],
+)
+def test_what_the_standard_error_of_the_values_is_is_told(tmp_path, seeds, count, asked, said):
+    found = valuation()
+    found["methods"]["DVR"]["seeds"] = seeds
+    assert said in Page(with_valuation(tmp_path, found, asked, count)).words
 
 
 def test_what_made_the_extreme_values_is_told_where_it_is_known(tmp_path, whole):

@@ -135,7 +135,7 @@ def test_removal_fact_is_of_the_largest_share_and_the_mean_over_seeds():
 
 @pytest.mark.parametrize(("weigh", "said"), [(True, "ndcg@10 (its target)"), (False, "in ndcg@10:")])
 def test_a_method_that_only_looks_on_has_no_target(weigh, said):
-    methods = {**METHODS, "DVR": {"kind": "first-order", "reward": "soft-ndcg@10", "weigh": weigh}}
+    methods = {**METHODS, "DVR": {"kind": "in-run", "reward": "soft-ndcg@10", "weigh": weigh}}
     (sentence,) = verdicts(summary(dvr=(0.001, 0.5)), methods)
     assert said in sentence
 

@@ -39,6 +39,7 @@ class Recorder(Callback):
         if name in (
             "before_fit",
             "before_epoch",
+            "resample",
             "weigh",
             "after_step",
             "after_epoch",
@@ -69,6 +70,30 @@ def test_weights_of_several_callbacks_multiply():
     two.fit()
     one.fit()
     assert same(parameters(two), parameters(one))
+
+
+@pytest.mark.parametrize("model", ["BPR", "CompiledBPR"])
+def test_the_samples_of_several_callbacks_follow_each_other(model):
+    """The losses, the weights and the mean loss of the epoch are those of what is trained on; 50 of 256 samples are."""
+    seen, losses = [], []
+
+    class Take(Callback):
+        def __init__(self, size):
+            self.size = size
+
+        def resample(self, batch):
+            seen.append(len(batch))
+            return batch[: self.size]
+
+        def weigh(self, batch, found):
+            seen.append(len(batch))
+            losses.append(found.detach().double().clone())
+
+    trained = loop([Take(100), Take(50)], model, settings=SETTINGS.model_copy(update={"epochs": 1}))
+    trained.fit()
+    full = len(SPLIT.train) // 256
+    assert seen[: 4 * full] == [256, 100, 50, 50] * full
+    assert trained.progress.history[0]["loss"] == pytest.approx(float(torch.cat(losses[::2]).mean()), rel=1e-6)
 
 
 def test_a_user_of_weight_zero_is_not_trained():
@@ -150,6 +175,7 @@ def test_hooks_are_called_in_order():
     assert recorder.calls == [
         "before_fit",
         "before_epoch",
+        "resample",
         "weigh",
         "after_step",
         "after_epoch",

@@ -59,6 +59,19 @@ def test_before_anything_is_told_all_are_0(told):
     assert means.standardised().tolist() == [0] * 6
 
 
+def test_a_row_may_come_several_times_at_once(told):
+    train, _, _ = told
+    at_once, one_by_one = InteractionMeans(train, "cpu"), InteractionMeans(train, "cpu")
+    rows, numbers = torch.tensor([3, 0, 3, 3, 1, 0]), torch.tensor([1.0, 2.0, 4.0, 8.0, 16.0, 32.0])
+    at_once.add(rows, numbers)
+    for row, number in zip(rows.split(1), numbers.split(1), strict=True):
+        one_by_one.add(row, number)
+    for found, expected in zip(at_once.state_dict().values(), one_by_one.state_dict().values(), strict=True):
+        torch.testing.assert_close(found, expected)
+    at_once.add(rows[:0], numbers[:0])
+    assert at_once.values().count.tolist() == [2, 1, 1, 3, 1, 1]
+
+
 def test_a_restored_state_goes_on_alike(told):
     train, means, _ = told
     restored = InteractionMeans(train, "cpu")

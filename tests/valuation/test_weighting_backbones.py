@@ -16,8 +16,9 @@ from recval.training import Loop, Training
 from recval.valuation import (
     DVR,
     Balanced,
-    FirstOrder,
     GradientMatching,
+    Influence,
+    InRun,
     LossRanking,
     Propensity,
     ReweightedLoss,
@@ -45,7 +46,9 @@ WEIGHTINGS = {
     "t-ce": lambda: TruncatedLoss(rate=0.3, steps=4),
     "r-ce": ReweightedLoss,
     "self-paced": lambda: SelfPaced(steps=5),
-    "first-order": lambda: FirstOrder(interval=2, users=10, weigh=True),
+    "in-run": lambda: InRun(interval=2, refresh=4, users=10, weigh=True),
+    "second order": lambda: InRun(order=2, interval=3, users=10),
+    "influence": lambda: Influence(parameters="all", damping=100.0, users=10, draws=1),
     "til": lambda: TripletImportance(interval=2, learning_rate=0.05),
     "bod": lambda: GradientMatching(interval=2, users=10, learning_rate=0.05),
     "dvrl": lambda: dvrl(interval=2, users=10),
@@ -53,7 +56,7 @@ WEIGHTINGS = {
     "policy": lambda: DVR(interval=2, users=10, reward="ndcg@5"),
 }
 VALUELESS = {"uniform", "shuffled", "balanced"}
-UNWEIGHED = {"uniform", "loss"}
+UNWEIGHED = {"uniform", "loss", "second order", "influence"}
 
 
 @cache
@@ -91,7 +94,7 @@ def test_a_model_is_trained_weighed_valued_and_resumed(name, weighting, tmp_path
     callback = WEIGHTINGS[weighting]()
     loop, means = trained(name, callback)
     np.testing.assert_allclose(means, 1, rtol=1e-5)
-    assert means or weighting == "loss"
+    assert means or weighting in UNWEIGHED
     state = loop.backbone.state_dict()
     assert all(torch.equal(state[key], plain(name)[key]) for key in state) == (weighting in UNWEIGHED)
     values = getattr(callback, "values", None)

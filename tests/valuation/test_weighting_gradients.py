@@ -1,4 +1,4 @@
-"""First-order values, TIL and BOD-style weights against finite differences of the step itself, in float64."""
+"""In-run values, TIL and BOD-style weights against finite differences of the step itself, in float64."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from recval.errors import ConfigError, DataError, ModelError
 from recval.rng import torch_generator
 from recval.testing import planted
 from recval.training import Loop, Training
-from recval.valuation import DVR, FirstOrder, GradientMatching, LossRanking, TripletImportance
+from recval.valuation import DVR, GradientMatching, InRun, LossRanking, TripletImportance
 
 RATE = 1e-5
 
@@ -64,14 +64,15 @@ class Step:
         return float(found)
 
 
-def test_first_order_values_are_what_a_weight_does_to_the_reward_after_the_step():
-    callback = FirstOrder(interval=1, users=6)
+def test_in_run_values_are_what_a_weight_does_to_the_reward_after_the_step():
+    callback = InRun(users=6)
     step = Step(callback)
     callback.weigh(step.batch, step.losses())
+    callback.after_epoch(0)
     callback.after_fit()
 
     def reward(weights):
-        return step.after(weights, lambda: callback._reward(step.backbone, torch_generator(7, "first-order", 0)))
+        return step.after(weights, lambda: callback._reward(step.backbone, torch_generator(7, "in-run", 0)))
 
     weights, shift = torch.ones(len(step.batch), dtype=torch.float64), 0.5
     for sample in (0, 7, 31, 70):
@@ -82,10 +83,10 @@ def test_first_order_values_are_what_a_weight_does_to_the_reward_after_the_step(
         assert callback.values.value[sample] == pytest.approx(expected, rel=1e-3, abs=1e-13)
 
 
-def test_first_order_looks_every_so_many_steps():
+def test_in_run_values_look_every_so_many_steps():
     """Five steps an epoch and a look every fifth: each epoch tells of one batch, and what no look met has the mean."""
     split = planted(30, 40, 16)[0]
-    callback = FirstOrder(interval=5, users=10)
+    callback = InRun(interval=5, users=10)
     fitted(callback, split, epochs=2, batch_size=60)
     count = callback.state_dict()["gains"]["count"].numpy()
     assert (len(count), count.sum(), count.max()) == (300, 120, 2)
@@ -94,10 +95,10 @@ def test_first_order_looks_every_so_many_steps():
     assert len(np.unique(value[count > 0])) == (count > 0).sum()
 
 
-def test_first_order_weighs_by_standardised_values_at_the_epochs_beginning_only_if_told_to():
+def test_in_run_values_weigh_by_standardised_values_at_the_epochs_beginning_only_if_told_to():
     split = planted(30, 40, 16)[0]
-    assert FirstOrder(interval=1, users=10).settings.weigh is False
-    callback = FirstOrder(interval=1, users=10, weigh=True, temperature=0.5)
+    assert InRun(users=10).settings.weigh is False
+    callback = InRun(users=10, weigh=True, temperature=0.5)
     loop = fitted(callback, split, epochs=1, batch_size=60)
     callback.before_epoch(1)
     batch = loop.sampler.triplets(torch.arange(40), torch.Generator().manual_seed(0))
@@ -206,24 +207,24 @@ def test_the_network_starts_with_equal_weights_and_learns_at_looks_only():
 def test_what_clean_validation_tells_finds_more_noise_than_losses_do():
     """A fifth of the training interactions is with the other group's items; validation is clean."""
     found = {}
-    for callback in (LossRanking(), FirstOrder(interval=1, users=80), GradientMatching(interval=1, learning_rate=0.02)):
+    for callback in (LossRanking(), InRun(refresh=1, users=80), GradientMatching(interval=1, learning_rate=0.02)):
         split, noise = noisy_split()
         torch.manual_seed(0)
         fitted(callback, split)
         found[type(callback).__name__] = auroc(callback.values, noise)
     assert found["LossRanking"] > 0.8
-    assert found["FirstOrder"] > found["LossRanking"] + 0.05
+    assert found["InRun"] > found["LossRanking"] + 0.05
     assert found["GradientMatching"] > found["LossRanking"] + 0.05
 
 
-@pytest.mark.parametrize("make", [FirstOrder, TripletImportance, GradientMatching])
+@pytest.mark.parametrize("make", [InRun, TripletImportance, GradientMatching])
 def test_a_model_that_takes_its_own_steps_is_refused_in_one_line(make):
     split = planted(20, 30, 12)[0]
     with pytest.raises(ModelError, match=r"^CompiledBPR takes its training steps itself[^\n]*$"):
         fitted(make(), split, build("CompiledBPR", split.train), epochs=1)
 
 
-@pytest.mark.parametrize("make", [FirstOrder, GradientMatching])
+@pytest.mark.parametrize("make", [InRun, GradientMatching])
 def test_a_reward_without_a_gradient_is_refused(make):
     with pytest.raises(ConfigError, match=r"^reward: the reward 'ndcg@10' has no gradient.*such as bpr$"):
         make(reward="ndcg@10")
@@ -250,7 +251,7 @@ def test_a_model_that_cannot_be_differentiated_twice_is_told(monkeypatch):
         callback.weigh(step.batch, step.losses())
 
 
-@pytest.mark.parametrize("make", [DVR, partial(DVR, reward="likeness[training]"), FirstOrder, GradientMatching])
+@pytest.mark.parametrize("make", [DVR, partial(DVR, reward="likeness[training]"), InRun, GradientMatching])
 def test_without_validation_data_one_line_says_so(make):
     split = planted(20, 30, 12)[0]
     split = replace(split, valid=split.valid.take(np.arange(0)))

@@ -1,8 +1,7 @@
 """Noise detection: how well low values tell labelled noise from true interactions, beside what comes for free.
 
-AUROC is the chance that a random true interaction is valued above a random false one, ties counting half: 0.5 is
-chance, below it the order is the wrong way about. AUPRC is the average precision of calling the lowest values noise;
-its chance level is the share of noise. What was fitted to the labels themselves says how much the free scores hold.
+How it is measured: `recval.recipes.quality`. What was fitted to the labels themselves says how much the free scores
+hold.
 """
 
 from __future__ import annotations
@@ -14,32 +13,18 @@ import numpy.typing as npt
 import pandas as pd
 
 from recval.data import Split
-from recval.games import Values
 from recval.ranking import holm
+from recval.recipes.quality import auprc, auroc, noise_of
 from recval.recipes.study.folder import StudyFolder
 from recval.recipes.study.free import fitted_to_labels, free_scores
 from recval.recipes.study.schema import Cell
 from recval.recipes.summary import seed_test
-from recval.recipes.trials import MethodTrial
+from recval.recipes.valuation import values_of_seed
 from recval.report.study_sentences import FREE, LABELS
 
 _LOSS = "loss"
 _TEST = ("difference", "ci_low", "ci_high", "p_value", "p_value_holm")
 _SUMMARY = ("noise", "backbone", "method", "seeds", "share", "auroc", "auroc_sd", "auprc", "auprc_sd", *_TEST)
-
-
-def auroc(noise: npt.NDArray[np.bool_], values: npt.ArrayLike) -> float:
-    """Return the area under the receiver operating characteristic, in [0, 1]; noise is positive, and low its sign."""
-    from sklearn.metrics import roc_auc_score
-
-    return float(roc_auc_score(noise, -np.asarray(values)))
-
-
-def auprc(noise: npt.NDArray[np.bool_], values: npt.ArrayLike) -> float:
-    """Return the average precision, in (0, 1]; noise is positive, and low its sign; equal values are found at once."""
-    from sklearn.metrics import average_precision_score
-
-    return float(average_precision_score(noise, -np.asarray(values)))
 
 
 def detection_table(folder: StudyFolder, cells: Sequence[Cell], splits: Mapping[str, Split]) -> pd.DataFrame:
@@ -59,9 +44,9 @@ def detection_table(folder: StudyFolder, cells: Sequence[Cell], splits: Mapping[
         for cell in cells:
             if cell.noise == noise:
                 for method in cell.recipe.valuators:
-                    for seed in cell.recipe.seeds:
-                        path = MethodTrial(method, seed).folder(folder.run_of(cell)) / "values.parquet"
-                        rows.append((noise, cell.backbone, method, seed, *_found(false, Values.read(path).value)))
+                    for seed in cell.recipe.seeds_of(method):
+                        values = values_of_seed(folder.run_of(cell), method, seed).value
+                        rows.append((noise, cell.backbone, method, seed, *_found(false, values)))
     return pd.DataFrame(rows, columns=["noise", "backbone", "method", "seed", "share", "auroc", "auprc"])
 
 
@@ -70,7 +55,7 @@ def detection_summary(detection: pd.DataFrame, cells: Sequence[Cell]) -> pd.Data
 
     The difference in AUROC from the backbone's method of kind `loss` is paired over seeds: Student's interval, and the
     p-value of a t-test with Holm's adjustment over the methods of the backbone. NaN where there is no such method, or
-    one seed.
+    one seed. A method that gives the same for every seed has one row, which stands for all of them.
     """
     frames = []
     for (_, backbone), of_cell in detection.groupby(["noise", "backbone"], sort=False):
@@ -90,6 +75,8 @@ def detection_summary(detection: pd.DataFrame, cells: Sequence[Cell]) -> pd.Data
 def _against(of_cell: pd.DataFrame, loss: str | None) -> pd.DataFrame:
     """Return the test of each method's AUROC against that of the loss, paired over seeds."""
     wide = of_cell.pivot(index="seed", columns="method", values="auroc")
+    once = wide.columns[wide.notna().sum() == 1]
+    wide = wide.fillna(wide[once].max())
     tests = {}
     if loss in wide and len(wide) > 1:
         others = [name for name in wide if name != loss]
@@ -100,14 +87,6 @@ def _against(of_cell: pd.DataFrame, loss: str | None) -> pd.DataFrame:
         for (name, test), p in zip(tests.items(), corrected, strict=True)
     ]
     return pd.DataFrame(rows, columns=["method", *_TEST]).set_index("method").astype(float)
-
-
-def noise_of(split: Split) -> npt.NDArray[np.bool_] | None:
-    """Return which training interactions are labelled noise; None where none are, or all, or there are no labels."""
-    if "label" not in split.train.table.column_names:
-        return None
-    false = split.train.column("label") == 0
-    return false if 0 < false.sum() < len(false) else None
 
 
 def _found(false: npt.NDArray[np.bool_], values: npt.NDArray[np.float64]) -> tuple[float, float, float]:

@@ -13,6 +13,7 @@ from recval.engine import Executor
 from recval.engine.executor import OnProgress
 from recval.errors import ConfigError, DataError, ModelError
 from recval.recipes import running
+from recval.recipes.checking import check_run
 from recval.recipes.study.cost import cost_table
 from recval.recipes.study.curves import areas_table, curves_table
 from recval.recipes.study.detection import detection_summary, detection_table
@@ -67,7 +68,7 @@ def check(asked: Study) -> dict[str, Split]:
         try:
             if cell.noise not in splits:
                 splits[cell.noise] = cell.recipe.split_data()
-            running.check_on(cell.recipe, splits[cell.noise])
+            check_run(cell.recipe, splits[cell.noise])
         except (ConfigError, DataError, ModelError) as error:
             raise type(error)(f"{cell.backbone} with the noise {cell.noise!r}: {error}") from None
     return splits

@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from recval.games import Values
+from recval.recipes.quality import pairwise_spearman
 from recval.recipes.study.folder import StudyFolder
 from recval.recipes.study.schema import Cell
-from recval.recipes.trials import MethodTrial
+from recval.recipes.valuation import values_of_seed
 
 _COLUMNS = ("noise", "method", "across", "between", "correlation", "lowest", "pairs")
 
@@ -21,7 +21,8 @@ def stability_table(folder: StudyFolder, cells: Sequence[Cell]) -> pd.DataFrame:
     """Return one row a noise setting, method, and backbone or pair of backbones.
 
     Where `across` is "seeds", `between` names the backbone, and `correlation` is the mean over all pairs of seeds, with
-    the `lowest` of them. Where it is "backbones", it is of the values' means over seeds under the two backbones.
+    the `lowest` of them. Where it is "backbones", it is of the values' means over seeds under the two backbones. A
+    method that gives the same for every seed has no row over seeds.
     """
     rows: list[tuple[object, ...]] = []
     for noise in dict.fromkeys(cell.noise for cell in cells):
@@ -40,27 +41,7 @@ def stability_table(folder: StudyFolder, cells: Sequence[Cell]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(_COLUMNS))
 
 
-def pairwise_spearman(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return Spearman's correlation of every two rows, in [-1, 1]; NaN where one of them is constant.
-
-    Args:
-        values: several estimates of the same n values, shape [k, n], k at least 2.
-
-    Returns:
-        The correlations of the pairs (0, 1), (0, 2), …, (1, 2), …, shape [k (k - 1) / 2].
-    """
-    from scipy.stats import rankdata
-
-    ranks = rankdata(values, axis=1)
-    centred = ranks - ranks.mean(axis=1, keepdims=True)
-    length = np.sqrt((centred**2).sum(axis=1))
-    safe = np.where(length > 0, length, np.nan)
-    correlation = (centred / safe[:, None]) @ (centred / safe[:, None]).T
-    return correlation[np.triu_indices(len(values), 1)].clip(-1, 1)
-
-
 def _by_seed(folder: StudyFolder, cell: Cell, method: str) -> npt.NDArray[np.float64]:
-    """Return a method's values, shape [seeds, training interactions]."""
+    """Return a method's values, shape [seeds that it has, training interactions]."""
     run = folder.run_of(cell)
-    folders = [MethodTrial(method, seed).folder(run) for seed in cell.recipe.seeds]
-    return np.stack([Values.read(folder / "values.parquet").value for folder in folders])
+    return np.stack([values_of_seed(run, method, seed).value for seed in cell.recipe.seeds_of(method)])

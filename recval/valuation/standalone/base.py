@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from recval.data import Split
+from recval.data.interactions import Codes
 from recval.declarations import Declaration
 from recval.engine import Executor, Serial
 from recval.engine.executor import Report
@@ -52,11 +53,13 @@ class Valued:
         values: the values of the training interactions, in their order.
         by_player: the values of the players, where these are not the interactions: each interaction's value is then
             its player's, in equal parts, so that the sum is the same.
+        player_of: the position of each training interaction's player, shape [n], where there are values of players.
         facts: what else there is to say, such as the number of evaluations.
     """
 
     values: Values
     by_player: Values | None = None
+    player_of: Codes | None = None
     facts: Mapping[str, float | int | str] = field(default_factory=dict)
 
 

@@ -3,7 +3,8 @@
 - Placebos: `Uniform` and `Shuffled`.
 - Counts: `Balanced` (users) and `Propensity` (items).
 - Losses: `LossRanking`, `TruncatedLoss` (T-CE), `ReweightedLoss` (R-CE) and `SelfPaced`.
-- Gradients: `FirstOrder`, `TripletImportance` (TIL) and `GradientMatching` (BOD-style).
+- Gradients: `InRun`, `TripletImportance` (TIL) and `GradientMatching` (BOD-style).
+- After training: `Influence`.
 - Reinforcement: `dvrl`.
 
 `docs/rivals.md` compares what they use, give and cost.
@@ -11,8 +12,9 @@
 
 from recval.valuation.weightings.balanced import Balanced, BalancedSettings
 from recval.valuation.weightings.dvrl import DVRLSettings, dvrl
-from recval.valuation.weightings.first_order import FirstOrder, FirstOrderSettings
 from recval.valuation.weightings.gradient_matching import GradientMatching, GradientMatchingSettings
+from recval.valuation.weightings.in_run import InRun, InRunSettings
+from recval.valuation.weightings.influence import Influence, InfluenceSettings
 from recval.valuation.weightings.learned_weights import LearnedWeights, LearnedWeightsSettings
 from recval.valuation.weightings.loss_ranking import LossRanking
 from recval.valuation.weightings.loss_values import LossValued, LossValueSettings
@@ -28,10 +30,12 @@ __all__ = [
     "Balanced",
     "BalancedSettings",
     "DVRLSettings",
-    "FirstOrder",
-    "FirstOrderSettings",
     "GradientMatching",
     "GradientMatchingSettings",
+    "InRun",
+    "InRunSettings",
+    "Influence",
+    "InfluenceSettings",
     "LearnedWeights",
     "LearnedWeightsSettings",
     "LossRanking",

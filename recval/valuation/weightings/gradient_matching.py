@@ -26,7 +26,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from recval.adapter.meta_gradient import gradient
+from recval.adapter.derivatives import gradient
 from recval.backbones import Backbone
 from recval.data import Split
 from recval.rng import torch_generator

@@ -25,18 +25,34 @@ class InteractionMeans:
         self._count, self._mean, self._squares = (
             torch.zeros(len(train), dtype=torch.float64, device=device) for _ in range(3)
         )
+        self._turn = torch.empty(len(train), dtype=torch.int64, device=device)
 
     def add(self, rows: Tensor, numbers: Tensor) -> None:
         """Tell a number of each of some interactions.
 
         Args:
-            rows: their rows in the training table, each at most once, shape [B].
+            rows: their rows in the training table, shape [B]; one may come several times.
             numbers: what is told, shape [B].
         """
-        numbers, mean, count = numbers.detach().double(), self._mean[rows], self._count[rows] + 1
-        latest = mean + (numbers - mean) / count
-        self._count[rows], self._mean[rows] = count, latest
-        self._squares[rows] += (numbers - mean) * (numbers - latest)
+        numbers = numbers.detach().double()
+        while len(rows):
+            # Of several numbers of one row the last one has its turn, and the others wait for the next.
+            place = torch.arange(len(rows), device=rows.device)
+            turn = self._turn.index_copy_(0, rows, place).index_select(0, rows) == place
+            if turn.all():
+                self._add_distinct(rows, numbers)
+                return
+            self._add_distinct(rows[turn], numbers[turn])
+            rows, numbers = rows[~turn], numbers[~turn]
+
+    def _add_distinct(self, rows: Tensor, numbers: Tensor) -> None:
+        mean = self._mean.index_select(0, rows)
+        count = self._count.index_select(0, rows).add_(1)
+        shift = numbers - mean
+        latest = torch.addcdiv(mean, shift, count)
+        self._count.index_copy_(0, rows, count)
+        self._mean.index_copy_(0, rows, latest)
+        self._squares.index_add_(0, rows, shift.mul_(numbers - latest))
 
     def standardised(self) -> Tensor:
         """Return the means with mean 0 and standard deviation 1 over the interactions met so far; others 0, [n]."""
@@ -50,7 +66,7 @@ class InteractionMeans:
     def values(self) -> Values:
         """Return the means as values; an interaction that was never met has the mean of all that were."""
         count, mean, squares = (each.cpu().numpy() for each in (self._count, self._mean, self._squares))
-        variance = np.where(count > 1, squares / np.maximum(count - 1, 1), 0.0)
+        variance = np.where(count > 1, squares / np.maximum(count - 1, 1), np.inf)
         times = np.maximum(count, 1).astype(np.int64)
         return Values(players_of(self._train), mean.copy(), variance, times).unmet_as_mean(count > 0)
 

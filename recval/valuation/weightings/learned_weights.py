@@ -17,7 +17,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from recval.adapter.meta_gradient import differentiating_twice
+from recval.adapter.derivatives import differentiating_twice
 from recval.adapter.observation import Input, Observer, check_observable
 from recval.backbones import Backbone, Batch
 from recval.data import Split
