@@ -184,6 +184,8 @@ def _explain(error: Any, keys: tuple[Key, ...], schema: type[BaseModel]) -> str:
         return f"{key}: {unknown(what, error['input'], _listed(error['ctx']['expected']))}"
     if kind == "refused":
         return f"{key}: {error['msg']}"
+    if kind == "model_attributes_type":
+        return f"{key}: should hold keys, such as {{kind: …}}. Got {error['input']!r} instead"
     message = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
     found = "" if isinstance(error["input"], dict | list) else f". Got {error['input']!r} instead"
     return f"{key}: {message}{found}"

@@ -136,7 +136,7 @@ def test_a_file_becomes_its_schema(file):
         ("title: x\nways:\n- kind: walk\n- horse: y\n", "line 4: the key 'ways.1.kind' is missing"),
         (
             "title: x\n\nway: 3\n",
-            "line 3: way: should be a valid dictionary or object to extract fields from. Got 3 instead",
+            "line 3: way: should hold keys, such as {kind: …}. Got 3 instead",
         ),
         ("title: x\nways: {}\n", "line 2: ways: should be a valid list"),
         (

@@ -13,12 +13,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from recval.backbones import Backbone, Batch
 from recval.errors import ModelError
+
+
+class SampleSlopes(Protocol):
+    """Gives the slope of each sample's loss along a direction; see `sample_slopes`."""
+
+    def __call__(self, batch: Batch, losses: Tensor | None = None) -> Tensor:
+        """Return the slopes, shape [B], without a graph."""
 
 
 def gradient(value: Tensor, parameters: Sequence[Tensor], *, keep_graph: bool = False) -> list[Tensor]:
@@ -59,12 +67,21 @@ def sample_slopes(
     Raises:
         ModelError: the losses cannot be differentiated twice.
     """
-    quick = backbone.slope_per_sample(batch, direction)
+    return slopes_towards(backbone, direction)(batch, losses)
+
+
+def slopes_towards(backbone: Backbone, direction: Sequence[Tensor]) -> SampleSlopes:
+    """Return what `sample_slopes` does along one direction, for many batches; the model may be trained between them."""
+    quick = backbone.slopes_along(direction)
     if quick is not None:
-        return quick
-    if losses is None:
-        losses = backbone.loss_per_sample(batch)
-    return slopes_along(losses, list(backbone.parameters()), lambda total: direction)
+        return lambda batch, losses=None: quick(batch)
+    parameters = list(backbone.parameters())
+
+    def differentiated(batch: Batch, losses: Tensor | None = None) -> Tensor:
+        losses = backbone.loss_per_sample(batch) if losses is None else losses
+        return slopes_along(losses, parameters, lambda total: direction)
+
+    return differentiated
 
 
 def slopes_along(

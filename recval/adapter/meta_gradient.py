@@ -14,6 +14,7 @@ is momentum, which spreads a gradient over several steps without changing their 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import torch
@@ -75,11 +76,11 @@ def preconditioned(optimizer: torch.optim.Adam) -> StepSizes:
             state = optimizer.state.get(parameter, {})
             step = float(state.get("step", 0)) + 1
             decay = group["weight_decay"]
-            square = (slope.add(parameter.detach(), alpha=decay) if decay else slope).square().mul_(1 - beta)
-            if "exp_avg_sq" in state:
-                square.add_(state["exp_avg_sq"], alpha=beta)
-            still = square == 0
-            size = square.div_(1 - beta**step).sqrt_().add_(group["eps"]).reciprocal_().mul_(group["lr"])
+            slope = slope.add(parameter.detach(), alpha=decay) if decay else slope
+            square = state["exp_avg_sq"] * beta if "exp_avg_sq" in state else torch.zeros_like(slope)
+            root = square.addcmul_(slope, slope, value=1 - beta).sqrt_()
+            still, scale = root == 0, math.sqrt(1 - beta**step)
+            size = root.add_(group["eps"] * scale).reciprocal_().mul_(group["lr"] * scale)
             found.append(size.masked_fill_(still, 0))
         return found
 

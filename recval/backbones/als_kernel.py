@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 
 
-@njit(nogil=True, error_model="numpy")
+@njit(nogil=True, cache=True, error_model="numpy")
 def solve(indptr, columns, others, alpha, regularisation):
     """Return the factors of all rows for given factors of the columns, shape [n_rows, d].
 
@@ -28,7 +28,7 @@ def solve(indptr, columns, others, alpha, regularisation):
     return found
 
 
-@njit(nogil=True, error_model="numpy")
+@njit(nogil=True, cache=True, error_model="numpy")
 def gram(others, regularisation):
     """Return Q'Q + lambda I, shape [d, d]."""
     return others.T @ others + regularisation * np.eye(others.shape[1])

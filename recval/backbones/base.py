@@ -78,13 +78,12 @@ class Backbone(torch.nn.Module, ABC):
         without losses per sample.
         """
 
-    def slope_per_sample(self, batch: Batch, direction: Sequence[Tensor]) -> Tensor | None:
-        """Return how each sample's loss changes along a direction in parameter space, <grad l_m, d>, shape [B].
+    def slopes_along(self, direction: Sequence[Tensor]) -> Callable[[Batch], Tensor] | None:
+        """Return what gives how each sample's loss changes along a direction in parameter space, <grad l_m, d>, [B].
 
         By default None: the model knows no way that is quicker than differentiating (`recval.adapter.derivatives`).
 
         Args:
-            batch: the samples.
             direction: d, a tensor for each of `parameters()`.
         """
         return None

@@ -17,7 +17,7 @@ Reference:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import numpy as np
@@ -64,9 +64,9 @@ class CompiledBPR(MatrixFactorisation, SelfTraining):
         user, item = self.user_embedding(batch.user), self.item_embedding(batch.item)
         return softplus((user * (self.item_embedding(batch.negative) - item)).sum(1))
 
-    def slope_per_sample(self, batch: Batch, direction: Sequence[Tensor]) -> Tensor:
-        """Return how each sample's loss changes along a direction of the two tables, shape [B]."""
-        return margin_slopes((self.user_embedding.weight, self.item_embedding.weight), direction, batch)
+    def slopes_along(self, direction: Sequence[Tensor]) -> Callable[[Batch], Tensor]:
+        """Return what gives how each sample's loss changes along a direction of the two tables, shape [B]."""
+        return margin_slopes((self.user_embedding.weight, self.item_embedding.weight), direction)
 
     def step(self, batch: Batch, weigh: Weigh, learning_rate: float, weight_decay: float) -> Tensor:
         """Take a step of row-wise Adagrad, and return the losses before it, shape [B].

@@ -91,11 +91,13 @@ def validate(name: Name) -> None:
 
 
 def _command(path: Path, config: Recipe | Search | Study) -> str | None:
-    """Return the command that a file is for; of a recipe that has nothing but values to compare, `value`."""
+    """Return the command that a file is for; of a recipe of valuations that leaves nothing else to do, `value`."""
     from recval.recipes import Recipe
 
-    values_only = isinstance(config, Recipe) and len(config.valuators) == len(config.methods)
-    return "value" if values_only else command_of(path)
+    if not isinstance(config, Recipe) or config.references or config.removal is not None:
+        return command_of(path)
+    valuations = {*config.standalone, *config.trained_for_values}
+    return "value" if config.standalone and valuations == set(config.methods) else command_of(path)
 
 
 def _read(path: Path) -> Recipe | Search | Study:

@@ -11,7 +11,7 @@ from rich.console import Console
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from recval.recipes.running import Stage
+    from recval.recipes.work import Stage
 
 
 def working(what: str) -> AbstractContextManager[object]:

@@ -53,6 +53,8 @@ class Dask:
     def __post_init__(self) -> None:
         if (self.address is None) == (self.workers is None):
             raise ConfigError("Dask takes either the address of a scheduler or a number of workers")
+        if self.workers is not None and self.workers < 1:
+            raise ConfigError(f"Dask takes 1 worker or more, got {self.workers}")
         if self.address is not None and not re.fullmatch(r"(tcp|tls)://[^\s/]+:\d+", self.address):
             raise ConfigError(f"{self.address!r} is not the address of a Dask scheduler, such as tcp://host:8786")
 

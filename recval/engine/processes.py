@@ -17,6 +17,7 @@ from recval.engine.executor import Function, OnProgress
 from recval.engine.losses import lost_too_often, not_started
 from recval.engine.plugins import LoadedPlugins
 from recval.engine.window import Window
+from recval.errors import ConfigError
 
 _TASKS_A_WORKER = 4
 
@@ -36,6 +37,10 @@ class Processes:
     workers: int
     threads: int = 1
     retries: int = 2
+
+    def __post_init__(self) -> None:
+        if self.workers < 1:
+            raise ConfigError(f"Processes takes 1 worker or more, got {self.workers}")
 
     def map(
         self, function: Function, tasks: Sequence[Any], shared: Any, on_progress: OnProgress

@@ -2,7 +2,7 @@
 
 from recval.games.any_estimator import AnyEstimator
 from recval.games.estimating import Estimate, estimate
-from recval.games.estimators.base import Estimator, Sampler
+from recval.games.estimators import ControlVariates, Estimator, KernelSHAP, Truncated
 from recval.games.game import FunctionGame, Game, TensorGame
 from recval.games.samplers import (
     Antithetic,
@@ -14,6 +14,7 @@ from recval.games.samplers import (
     Reuse,
     Stratified,
 )
+from recval.games.samplers.base import Sampler
 from recval.games.semivalues import AnySemiValue, Banzhaf, Beta, LeaveOneOut, SemiValue, Shapley
 from recval.games.stopping import MaxEvaluations, MaxRounds, RankStability, StandardError, Stop, StoppingRule
 from recval.games.values import Values
@@ -25,10 +26,12 @@ __all__ = [
     "AnySemiValue",
     "Banzhaf",
     "Beta",
+    "ControlVariates",
     "Estimate",
     "Estimator",
     "FunctionGame",
     "Game",
+    "KernelSHAP",
     "LeaveOneOut",
     "LeaveOneOutSampler",
     "MaxEvaluations",
@@ -46,6 +49,7 @@ __all__ = [
     "StoppingRule",
     "Stratified",
     "TensorGame",
+    "Truncated",
     "Values",
     "estimate",
 ]

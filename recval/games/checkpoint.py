@@ -2,16 +2,38 @@
 
 from __future__ import annotations
 
+import math
 import time
 from pathlib import Path
 from typing import Any
 
-from recval.errors import RunError
+from recval.declarations import Declaration
+from recval.errors import ModelError, RunError
+from recval.games.game import Game
 from recval.games.progress import Progress
 from recval.store.state import read_state, write_state
 
 Identity = dict[str, Any]
 _SECONDS = 1.0
+
+
+def identity_of(game: Game, seed: int, **settings: Declaration) -> Identity:
+    """Return what must be the same for an estimate to be continued.
+
+    Args:
+        game: the game; told by its kind, its number of players and its values of nobody and of all.
+        seed: the seed.
+        settings: what else decides, by name.
+
+    Raises:
+        ModelError: the value of nobody or of all is not finite.
+    """
+    # Both ends are cached in the game, so the workers that it travels to do not evaluate them again.
+    ends = (game.null_value, game.grand_value) if game.n_players else (0.0, 0.0)
+    if not all(map(math.isfinite, ends)):
+        raise ModelError(f"the game's values of nobody and of all must be finite numbers, got {ends[0]} and {ends[1]}")
+    told = {"kind": type(game).__name__, "players": game.n_players, "nobody": ends[0], "all": ends[1]}
+    return {"game": told, **{name: one.model_dump(mode="json") for name, one in settings.items()}, "seed": seed}
 
 
 class Checkpoint:

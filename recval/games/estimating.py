@@ -7,7 +7,6 @@ beyond the round that met the rule is thrown away.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,8 +15,8 @@ import pyarrow as pa
 
 from recval.engine import Executor, Serial
 from recval.engine.executor import Report
-from recval.errors import ConfigError, ModelError
-from recval.games.checkpoint import Checkpoint, Identity
+from recval.errors import ConfigError
+from recval.games.checkpoint import Checkpoint, Identity, identity_of
 from recval.games.estimators.base import Estimator, Rounds
 from recval.games.game import Game
 from recval.games.making import Making
@@ -84,7 +83,7 @@ def estimate(
     """
     estimator.check(game.n_players, semivalue)
     players = pa.table({"player": np.arange(game.n_players)}) if players is None else players
-    of = _identity(game, estimator, semivalue, seed)
+    of = identity_of(game, seed, estimator=estimator, semivalue=semivalue)
     keeper = Checkpoint(checkpoint, of)
     progress = keeper.read() or _progress_of(start, of) or Progress.none(game.n_players)
     reason = "there are no players"
@@ -122,24 +121,6 @@ def _with_costs(progress: Progress, rounds: Rounds) -> Progress:
         most_evaluations=rounds.most_evaluations(),
         exact=rounds.exact or progress.n_players == 1,
     )
-
-
-def _identity(game: Game, estimator: Estimator, semivalue: SemiValue, seed: int) -> Identity:
-    """Return what must be the same for an estimate to be continued.
-
-    Raises:
-        ModelError: the value of nobody or of all is not finite.
-    """
-    # Both ends are cached in the game, so the workers that it travels to do not evaluate them again.
-    ends = (game.null_value, game.grand_value) if game.n_players else (0.0, 0.0)
-    if not all(map(math.isfinite, ends)):
-        raise ModelError(f"the game's values of nobody and of all must be finite numbers, got {ends[0]} and {ends[1]}")
-    return {
-        "game": {"kind": type(game).__name__, "players": game.n_players, "nobody": ends[0], "all": ends[1]},
-        "estimator": estimator.model_dump(mode="json"),
-        "semivalue": semivalue.model_dump(mode="json"),
-        "seed": seed,
-    }
 
 
 def _progress_of(start: Estimate | None, of: Identity) -> Progress | None:

@@ -51,19 +51,6 @@ class Game(ABC):
         return float(self.value(np.ones((1, self.n_players), np.bool_))[0])
 
 
-def in_batches(game: Game, coalitions: Coalitions) -> Floats:
-    """Return the value of each coalition, shape [B], evaluated at most `game.batch_size` at a time.
-
-    Args:
-        game: the game.
-        coalitions: shape [B, n_players]; B may be 0.
-    """
-    if len(coalitions) <= game.batch_size:
-        return game.value(coalitions)
-    starts = range(0, len(coalitions), game.batch_size)
-    return np.concatenate([game.value(coalitions[start : start + game.batch_size]) for start in starts])
-
-
 class FunctionGame(Game):
     """A game that is a function on NumPy arrays.
 

@@ -95,15 +95,19 @@ class Making:
         size, most = self.batch_size, progress.most_evaluations
         pieces = math.ceil(most / size)
         done = len(progress.begun) // size
-        progress = progress.with_begun(progress.begun[: done * size])
+        values, end = np.empty(most), done * size
+        values[:end] = progress.begun[:end]
         tasks = range(progress.rounds * pieces + done, planned * pieces)
         with closing(self._in_order(_make_piece, tasks, (self.rounds, self.seed, size, pieces))) as results:
-            for values in results:
-                _check_finite(values)
-                progress = progress.with_begun(np.concatenate([progress.begun, values]))
-                if len(progress.begun) == most:
-                    estimate = self.rounds.joined(progress.rounds, self.seed, progress.begun)
-                    progress = progress.plus(estimate, most)
+            for piece in results:
+                _check_finite(piece)
+                start, end = end, end + len(piece)
+                values[start:end] = piece
+                if end < most:
+                    yield progress.with_begun(values[:end])
+                    continue
+                progress = progress.plus(self.rounds.joined(progress.rounds, self.seed, values), most)
+                values, end = np.empty(most), 0
                 yield progress
 
     def _in_order(self, function: Callable[..., Any], tasks: Sequence[int], shared: Any) -> Generator[Any]:

@@ -28,8 +28,8 @@ from pydantic import Field
 from scipy import special, stats
 
 from recval.declarations import Declaration
+from recval.games.game import Floats
 
-Floats = npt.NDArray[np.float64]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 

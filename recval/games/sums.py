@@ -6,9 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from recval.games.game import Floats
 from recval.games.values import Values
-
-Floats = npt.NDArray[np.float64]
 
 
 def values_of_sums(players: pa.Table, total: Floats, squares: Floats, count: npt.ArrayLike) -> Values:

@@ -15,9 +15,9 @@ import pyarrow as pa
 
 from recval.data import Interactions
 from recval.errors import DataError
+from recval.games.game import Floats
 from recval.store.files import read_table, write_table
 
-Floats = npt.NDArray[np.float64]
 _COLUMNS = ("value", "standard_error", "count", "rank")
 
 

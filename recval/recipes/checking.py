@@ -9,8 +9,9 @@ import torch
 from recval.adapter.rewards.validation import without_test
 from recval.backbones import Backbone, Batch, build
 from recval.data import Split
-from recval.errors import ConfigError, DataError, ModelError
+from recval.errors import ConfigError, DataError
 from recval.recipes.fitting import check_refit
+from recval.recipes.method import naming
 from recval.recipes.models import ModelRecipe
 from recval.recipes.schema import Recipe
 from recval.training import check_weighable
@@ -55,7 +56,7 @@ def check_run(recipe: Recipe, split: Split) -> None:
 
 
 def check_valuation(recipe: Recipe, split: Split) -> None:
-    """Check all that can be checked of the methods that give values, as `check_run` does; the test part may be empty.
+    """Check all that can be checked of what `run_valuation` runs, as `check_run` does; the test part may be empty.
 
     Raises:
         ConfigError: as for `check`.
@@ -64,15 +65,13 @@ def check_valuation(recipe: Recipe, split: Split) -> None:
     """
     if not recipe.valuators:
         raise ConfigError("no method of this recipe gives values; name one such as knn-shapley, loss or dvr")
-    _check_methods(recipe, recipe.valuators, without_test(split))
+    _check_methods(recipe, [*recipe.trained_for_values, *recipe.standalone], without_test(split))
 
 
 def _check_methods(recipe: Recipe, methods: Iterable[str], split: Split) -> None:
     for method in methods:
-        try:
+        with naming(method):
             _check_method(recipe, method, split)
-        except (ConfigError, DataError, ModelError) as error:
-            raise type(error)(f"methods.{method}: {error}") from None
 
 
 def _check_method(recipe: Recipe, method: str, split: Split) -> None:

@@ -20,6 +20,7 @@ from recval.data import Split
 from recval.engine import Executor
 from recval.engine.executor import Report
 from recval.recipes.fitting import Result, evaluated, evaluator_of
+from recval.recipes.method import naming
 from recval.recipes.models import ModelRecipe
 from recval.recipes.trained import backbone_of
 from recval.recipes.trials import Experiment, MethodTrial, TrainingTrial, Trial, ValuationTrial
@@ -39,8 +40,12 @@ def run_trial(experiment: Experiment, trial: TrainingTrial, report: Report) -> T
 
 
 def value_trial(experiment: Experiment, trial: ValuationTrial, executor: Executor, report: Report) -> Took:
-    """Value, and keep what it gave in the trial's folder."""
-    with _continuable(experiment.run, trial) as (checkpoint, took):
+    """Value, and keep what it gave in the trial's folder.
+
+    Raises:
+        RecvalError: what the valuator refused, with the name of the method.
+    """
+    with _continuable(experiment.run, trial) as (checkpoint, took), naming(trial.method):
         valued, folder = trial.execute(experiment, executor, checkpoint, report), trial.folder(experiment.run)
         valued.values.save(folder / "values.parquet")
         if valued.by_player is not None:

@@ -71,8 +71,9 @@ class Explainer:
             raise ConfigError(unknown("seed", seed, map(str, recipe.seeds)))
         trial = MethodTrial(method or str(recipe.valuator), recipe.seeds[0] if seed is None else seed)
         settings, training = recipe.methods[trial.method], trial.training_of(recipe)
+        if not isinstance(settings, DVRSettings):
+            raise RunError(f"values of kind {settings.kind} do not fall into parts; those of kinds dvr and dvrl do")
         state = _valuator_state(run, trial)
-        assert isinstance(settings, DVRSettings)
         device = torch.device(training.device if torch.cuda.is_available() else "cpu")
         backbone = backbone_of(run, recipe, trial, split, device)
         observer = Observer(backbone, split.train, settings.inputs, device, valid=split.valid)
@@ -139,6 +140,6 @@ def _valuator_state(run: Run, trial: MethodTrial) -> dict[str, torch.Tensor]:
     if not path.exists():
         raise RunError(
             f"the values of {trial.method} cannot be explained: there is no {path}, which methods of kind dvr and "
-            "dvrl write; run the recipe anew if its run is an old one"
+            "dvrl write; run the recipe anew"
         )
     return read_tensors(path)[0]

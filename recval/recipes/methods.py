@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from collections.abc import Mapping
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from recval.declarations import Declaration
-from recval.recipes.models import Model
-from recval.training import Callback as TrainingCallback
-from recval.training import Training
+from recval.recipes.method import MethodRecipe
 from recval.valuation import DVR, DVRSettings, triplets, weightings
 from recval.valuation.standalone import (
     AlsLeaveOneOut,
@@ -18,52 +15,8 @@ from recval.valuation.standalone import (
     DataOOB,
     EaseLeaveOneOut,
     KNNShapley,
-    StandaloneValuator,
+    LeastCoreValuator,
 )
-
-
-class MethodRecipe(Declaration):
-    """What every method may set for itself.
-
-    Attributes:
-        model: the backbone; by default that of the recipe, of a placebo that of the method it is the placebo of.
-        training: how it is trained; by default as the recipe says, or as that method's is.
-        makes: what makes the method's callback of its settings; None for plain training.
-        gives_values: whether it values the training interactions.
-    """
-
-    model: Model | None = None
-    training: Training | None = None
-    makes: ClassVar[Callable[..., TrainingCallback] | None] = None
-    gives_values: ClassVar[bool] = False
-
-    @property
-    def weighs(self) -> bool:
-        """Whether it gives the samples weights of its own, or draws them by numbers of its own."""
-        return self.makes is not None
-
-    @property
-    def stands_alone(self) -> bool:
-        """Whether it values without a part in training; then it trains nothing to be tested, and only gives values."""
-        return isinstance(self, StandaloneValuator)
-
-    @property
-    def is_random(self) -> bool:
-        """Whether another seed may give other values."""
-        return True
-
-    def callback(self, methods: Mapping[str, MethodRecipe]) -> TrainingCallback | None:
-        """Return a fresh callback that weighs or values as the method does; None for plain training.
-
-        Args:
-            methods: the methods of the recipe by name.
-        """
-        make = type(self).makes
-        return None if make is None else make(**self._settings())
-
-    def _settings(self) -> dict[str, Any]:
-        """Return what the method sets, by name, without what every method may set."""
-        return self.model_dump(exclude={"kind", *MethodRecipe.model_fields})
 
 
 class Plain(MethodRecipe):
@@ -274,6 +227,13 @@ class GameMethod(CoalitionValuator, MethodRecipe):
     gives_values = True
 
 
+class LeastCoreMethod(LeastCoreValuator, MethodRecipe):
+    """See `recval.valuation.standalone.LeastCoreValuator`."""
+
+    kind: Literal["least-core"] = "least-core"
+    gives_values = True
+
+
 Method = Annotated[
     Plain
     | UniformMethod
@@ -297,6 +257,7 @@ Method = Annotated[
     | DataOOBMethod
     | EaseLeaveOneOutMethod
     | AlsLeaveOneOutMethod
-    | GameMethod,
+    | GameMethod
+    | LeastCoreMethod,
     Field(discriminator="kind"),
 ]

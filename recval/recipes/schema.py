@@ -12,7 +12,8 @@ from recval.data import DataSource, Split, dataset_card
 from recval.declarations import Declaration, checked, distinct
 from recval.errors import ConfigError, DataError, unknown
 from recval.ranking import parse
-from recval.recipes.methods import Method, MethodRecipe, ShuffledMethod
+from recval.recipes.method import MethodRecipe
+from recval.recipes.methods import Method, ShuffledMethod
 from recval.recipes.models import Model, ModelRecipe
 from recval.recipes.noise import Noise
 from recval.recipes.splits import AnySplit, CardSplit, RatioSplit, Seed
@@ -201,6 +202,24 @@ class Recipe(MethodsRecipe, DataRecipe):
     def valuators(self) -> list[str]:
         """The methods that give values."""
         return [name for name, method in self.methods.items() if method.gives_values]
+
+    @property
+    def plain(self) -> str | None:
+        """The first method that trains the recipe's own model without weights, as the recipe says, if there is one."""
+        own = self.model, self.training
+        return next(
+            (
+                name
+                for name, method in self.methods.items()
+                if method.kind == "plain" and (self.model_of(name), self.training_of(name)) == own
+            ),
+            None,
+        )
+
+    @property
+    def trained_for_values(self) -> list[str]:
+        """The methods that train a model and give values, and plain training, which is the unit of their cost."""
+        return [name for name in self.trained if name in self.valuators or name == self.plain]
 
     @property
     def valuator(self) -> str | None:

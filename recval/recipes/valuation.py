@@ -1,7 +1,9 @@
 """What a run says of its values: over seeds, and of each method what they cost, how sure they are, and how good.
 
-The seconds are those of the log, so they are wall seconds of this machine with whatever else ran on it; `relative` are
-they in units of one training, that of the first method that trains. What the quality means: `recval.recipes.quality`.
+The seconds are those of the log, so they are wall seconds of this machine with whatever else ran on it; a valuation
+that stands alone may have all workers to itself, a training has one. `relative` are they in units of one plain training
+of the recipe's model, where a method is that, otherwise of one with the first method that was trained. What the quality
+means: `recval.recipes.quality`.
 """
 
 from __future__ import annotations
@@ -78,7 +80,9 @@ def summarise_values(run: Run, recipe: Recipe, split: Split) -> dict[str, Any]:
         training was timed; `noise`: the share of noise, if it is known; `methods`: by name, see `_summary`.
     """
     seconds, noise = run.seconds(), noise_of(split)
-    unit = next((name for name in recipe.trained if _seconds(run, recipe, name, seconds) is not None), None)
+    first = [] if recipe.plain is None else [recipe.plain]
+    candidates = (name for name in [*first, *recipe.trained] if _seconds(run, recipe, name, seconds) is not None)
+    unit = next(candidates, None)
     training = None if unit is None else _seconds(run, recipe, unit, seconds)
     return {
         "valuator": recipe.valuator,

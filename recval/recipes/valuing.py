@@ -7,7 +7,7 @@ from pathlib import Path
 
 from recval.adapter.rewards.validation import without_test
 from recval.data import Interactions, Split
-from recval.engine import Executor, Serial
+from recval.engine import BeginHere, Executor, Serial
 from recval.engine.executor import Report
 from recval.errors import ConfigError
 from recval.recipes.fitting import split_of
@@ -37,7 +37,7 @@ def value(
         parameters: parameters that replace the model's defaults.
         training: how the model is trained.
         rng: all randomness derives from it.
-        executor: where the work runs; by default in this process.
+        executor: where the work runs that takes more than a few seconds; by default in this process.
         checkpoint: a file to continue from, and to keep what it takes to continue.
         report: called with the share of the work that is done.
 
@@ -58,7 +58,7 @@ def value(
             parameters or {},
             training or Training(),
             seed,
-            executor or Serial(),
+            BeginHere(executor or Serial(threads=1)),
             None if checkpoint is None else Path(checkpoint),
             report,
         )

@@ -37,6 +37,10 @@ _OF_KIND = {
         "know nothing of it."
     ),
     "loo-ease": "A value is how much the validation margins of EASE fall without the interaction, others left in.",
+    "least-core": (
+        "A value is what the interaction’s player is paid so that no coalition is much worse off than alone, in equal "
+        "parts; a worthless player may be paid."
+    ),
     "loo-als": (
         "A value is how much the user’s validation margins under ALS fall without the interaction, the items’ factors "
         "held."

@@ -11,7 +11,7 @@ import yaml
 
 from recval.report.names import data_title
 from recval.report.page import write_page
-from recval.report.study_figures import agreement_map, target_scatter
+from recval.report.study_figures import agreement_map, quality_against_costs, target_scatter
 from recval.report.study_sentences import study_verdicts
 from recval.report.tables import MetricTable
 from recval.store.run import Run
@@ -45,6 +45,7 @@ def write_study(
         "accuracy": accuracy,
         "scatter": _scatter(tables, accuracy),
         "agreement": _agreement(tables),
+        "quality": quality_against_costs(tables),
     }
     write_page(path / "study.html", "study.html.jinja", context)
 

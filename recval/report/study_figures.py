@@ -1,14 +1,16 @@
-"""The figures of a study: accuracy against the target, and how far values agree."""
+"""The figures of a study: accuracy against the target, how far values agree, and what finding noise costs."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from html import escape
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from recval.report.figures import COLOURS, GREY, blank_figure
+from recval.report.figures import COLOURS, GREY, blank_figure, quality_against_cost
 
 _SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "star")
 _ROW = 28
@@ -77,3 +79,20 @@ def agreement_map(stability: pd.DataFrame) -> go.Figure:
     )
     figure.update_yaxes(autorange="reversed", showgrid=False)
     return figure.update_layout(height=110 + _ROW * len(wide))
+
+
+def quality_against_costs(tables: Mapping[str, pd.DataFrame]) -> list[dict[str, Any]]:
+    """Return a figure a noise setting and backbone: how well the methods' values find noise, over what they cost."""
+    keys = ["noise", "backbone", "method"]
+    if not {"detection_summary", "cost"} <= tables.keys():
+        return []
+    both = tables["detection_summary"].merge(tables["cost"], on=keys).dropna(subset=["auroc", "relative"])
+    return [
+        {
+            "name": f"{backbone}, {noise}",
+            "figure": quality_against_cost(
+                list(rows[["method", "relative", "auroc"]].itertuples(index=False, name=None)), "cost in trainings"
+            ),
+        }
+        for (noise, backbone), rows in both.groupby(["noise", "backbone"], sort=False)
+    ]

@@ -49,6 +49,8 @@ class Run:
     def create(cls, path: str | Path, recipe: dict[str, Any], data: dict[str, Any]) -> Run:
         """Return the run in a new folder, or the one to continue in a folder that holds the same recipe and data.
 
+        A run of which no trial was begun, because of a mistake in its recipe for example, makes way for another.
+
         Args:
             path: the folder.
             recipe: the resolved recipe.
@@ -59,17 +61,24 @@ class Run:
         """
         run = cls(Path(path))
         text = yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True)
-        if run.recipe_path.is_file():
+        if run.recipe_path.is_file() and not run._is_unbegun:
             if run.recipe_path.read_text(encoding="utf8") != text:
                 raise RunError(f"{path} holds a run of another recipe; name another folder, or remove that one")
             if read_json(run.data_path) != data:
                 raise RunError(f"{path} holds a run on other data; name another folder, or remove that one")
-        elif run.path.is_dir() and any(file != run.data_path for file in run.path.iterdir()):
+        elif run.path.is_dir() and not run._is_unbegun and any(file != run.data_path for file in run.path.iterdir()):
             raise RunError(f"{path} is not empty and holds no run; name another folder")
         else:
             write_json(run.data_path, data)
             write_text(run.recipe_path, text)
         return run
+
+    @property
+    def _is_unbegun(self) -> bool:
+        """Whether it was prepared and no trial was begun."""
+        return all(path.is_file() for path in (self.data_path, self.recipe_path, self.log_path)) and not (
+            (self.path / "trials").exists() or self.metrics_path.exists()
+        )
 
     @classmethod
     def open(cls, path: str | Path) -> Run:
@@ -81,6 +90,8 @@ class Run:
         run = cls(Path(path))
         if not run.recipe_path.is_file():
             raise RunError(f"{path} holds no run (there is no recipe.yaml in it)")
+        if run.valuation_path.is_file() and not run.metrics_path.is_file():
+            raise RunError(f"the run in {path} was valued only; recval run tests what its recipe trains, if anything")
         if not run.metrics_path.is_file():
             raise RunError(f"the run in {path} is not finished; continue it with recval run")
         return run

@@ -79,37 +79,46 @@ def tables(scale, dtype=torch.float64):
 
 
 BATCH = Batch(*(torch.tensor(column) for column in ([0, 1, 2, 3], [0, 4, 4, 1], [6, 0, 0, 3], [1, 2, 2, 5])))
-COLUMNS = BATCH.user, BATCH.item, BATCH.negative
 
 
 @pytest.mark.parametrize("gamma", [0.0, 1e-10, 0.1])
 def test_compiled_and_gathered_slopes_agree(gamma):
     users, items, *direction = tables(1.0)
-    expected = _gathered([users, items, *direction], COLUMNS, gamma)
-    torch.testing.assert_close(
-        margin_slopes((users, items), direction, BATCH, gamma=gamma), expected, rtol=1e-13, atol=0
-    )
+    expected = _gathered([users, items, *direction], gamma, BATCH)
+    found = margin_slopes((users, items), direction, gamma=gamma)(BATCH)
+    torch.testing.assert_close(found, expected, rtol=1e-13, atol=0)
+    many = BATCH[torch.arange(64) % 4]  # More than the direction has rows, so that it is read through first.
+    torch.testing.assert_close(margin_slopes((users, items), direction, gamma=gamma)(many), expected.repeat(16))
     padded = [
         torch.cat([torch.full((1, 3), torch.nan, dtype=torch.float64), each]) for each in (users, items, *direction)
     ]
-    found = margin_slopes(padded[:2], padded[2:], BATCH, gamma=gamma, padding=1)
+    found = margin_slopes(padded[:2], padded[2:], gamma=gamma, padding=1)(BATCH)
     torch.testing.assert_close(found, expected, rtol=1e-13, atol=0)
+
+
+def test_slopes_follow_the_tables_and_the_direction_as_these_change():
+    users, items, *direction = tables(1.0)
+    given = margin_slopes((users, items), direction)
+    for number in (users, items, *direction):
+        number.mul_(0.7)
+    expected = _gathered([users, items, *direction], 0.0, BATCH)
+    torch.testing.assert_close(given(BATCH), expected, rtol=1e-13, atol=0)
 
 
 @pytest.mark.parametrize("gamma", [0.0, 1e-10])
 def test_margins_of_any_size_have_finite_slopes(gamma):
     users, items, *direction = tables(30.0, torch.float32)
-    found = margin_slopes((users, items), direction, BATCH, gamma=gamma)
+    found = margin_slopes((users, items), direction, gamma=gamma)(BATCH)
     assert found.isfinite().all()
-    torch.testing.assert_close(found, _gathered([users, items, *direction], COLUMNS, gamma), rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(found, _gathered([users, items, *direction], gamma, BATCH), rtol=1e-4, atol=1e-4)
 
 
 def test_a_code_without_a_row_is_an_error_and_no_sample_is_no_slope():
     users, items, *direction = tables(1.0)
     wrong = Batch(BATCH.row, BATCH.user, BATCH.item, BATCH.negative + 2)
     with pytest.raises(IndexError, match="not one that the model was built for"):
-        margin_slopes((users, items), direction, wrong)
-    assert margin_slopes((users, items), direction, BATCH[:0]).shape == (0,)
+        margin_slopes((users, items), direction)(wrong)
+    assert margin_slopes((users, items), direction)(BATCH[:0]).shape == (0,)
 
 
 def test_curvature_is_the_dense_hessian_times_the_direction():

@@ -117,12 +117,12 @@ def test_explain_names_the_player_and_the_facts(command, valued):
     theirs = command("values", "explain", folder / "run", *pair, "--method", "neighbours", "--json").json
     assert "player" not in theirs
     assert set(theirs["by_seed"]) == {"0"}
-    assert "which methods of kind dvr and dvrl write" in theirs["problem"]
+    assert theirs["problem"] == "values of kind knn-shapley do not fall into parts; those of kinds dvr and dvrl do"
 
 
 def test_a_valuation_is_no_finished_run(command, valued, tmp_path):
     folder, _ = valued
-    assert "is not finished; continue it with recval run" in command("report", folder / "run").error
+    assert "was valued only; recval run tests what its recipe trains" in command("report", folder / "run").error
     shutil.copytree(folder / "run", tmp_path / "run")
     (tmp_path / "run/valuation.json").unlink()
     assert "is not finished" in command("values", "top", tmp_path / "run").error
@@ -140,8 +140,7 @@ def test_a_run_continues_what_was_valued_and_reports_every_valuation(command, va
     folder, _ = valued
     words = (folder / "tiny.yaml", *MIXED, "--out", tmp_path / "run", "--workers", 1)
     ended = command("value", *words)
-    assert "trainings: seconds over those of a training with loss" in ended.out
-    assert "plain" not in ended.out
+    assert "trainings: seconds over those of a training with plain" in ended.out
     finished = command("run", *words)
     assert finished.code == 0, finished.err
     assert "users" not in finished.out
@@ -213,6 +212,24 @@ def test_what_cannot_be_valued_ends_as_one_line(command, valued, tmp_path, chang
     error = command("value", folder / "tiny.yaml", *changes, "--out", tmp_path / "run").error
     assert said in error
     assert not (tmp_path / "run").exists()
+
+
+GAME = "methods={{users: {{kind: game, players: {{kind: users}}, {}}}}}"
+EXACT = GAME.format("estimator: {kind: powerset}, stop: {rounds: 1}")
+
+
+def test_what_a_valuator_refuses_names_its_method(command, valued, tmp_path):
+    folder, _ = valued
+    words = ("value", folder / "tiny.yaml", GAME.format("stop: {evaluations: 3}"), "--out", tmp_path / "run")
+    assert "error: methods.users: no round was made" in command(*words, "--workers", 1).error
+
+
+def test_a_folder_in_which_nothing_was_begun_takes_another_recipe(command, valued, tmp_path):
+    folder, _ = valued
+    words = ("value", folder / "tiny.yaml", "seeds=[0]", "--out", tmp_path / "run", "--workers", 1)
+    assert "error: methods.users: the powerset of 30 players is too large" in command(*words, EXACT).error
+    assert command(*words).code == 0
+    assert "holds a run of another recipe" in command(*words, EXACT).error
 
 
 def test_run_refers_a_recipe_that_trains_nothing_to_value(command, valued, tmp_path):

@@ -249,7 +249,7 @@ def test_values_without_a_valuator_behind_them_are_not_explained(command, tiny, 
     words = ("values", "explain", tmp_path / "run", "--user", first["user"], "--item", first["item"])
     found = command(*words, "--json").json
     assert (found["rank"], found["explanation"]) == (1, None)
-    assert "which methods of kind dvr and dvrl write" in command(*words, "--seed", 0).error
+    assert "values of kind in-run do not fall into parts" in command(*words, "--seed", 0).error
 
 
 def test_a_damaged_valuator_is_an_error_of_one_line(command, tiny, values, tmp_path):

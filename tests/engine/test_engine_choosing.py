@@ -44,6 +44,13 @@ def test_workers_and_a_cluster_exclude_each_other():
             Dask(**settings)
 
 
+@pytest.mark.parametrize("kind", [Processes, Dask])
+@pytest.mark.parametrize("workers", [0, -1])
+def test_no_workers_are_refused(kind, workers):
+    with pytest.raises(ConfigError, match=f"{kind.__name__} takes 1 worker or more, got {workers}$"):
+        kind(workers=workers)
+
+
 def test_dask_is_imported_only_where_it_is_used():
     code = "import sys, recval.engine; print({'dask', 'distributed', 'torch'} & set(sys.modules))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

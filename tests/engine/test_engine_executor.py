@@ -99,14 +99,6 @@ def test_an_error_in_a_task_is_raised_as_itself(kind):
     assert raised.value is error
 
 
-def test_an_error_in_another_process_is_raised_as_itself():
-    error = DataError("ratings.csv, line 7: the rating must be a number, found 'é'")
-    with pytest.raises(DataError) as raised:
-        list(Processes(1).map(fail, [0, 1, 2], {"bad": 1, "error": error}, ignore))
-    assert type(raised.value) is DataError
-    assert str(raised.value) == str(error)
-
-
 @pytest.mark.parametrize("kind", [RecvalError, ConfigError, DataError, ModelError, RunError])
 def test_every_error_survives_the_border_between_processes(kind):
     from multiprocessing.reduction import ForkingPickler
@@ -166,7 +158,7 @@ def test_an_interrupt_ends_the_workers_too(executor, tmp_path):
     assert not is_alive(process.pid)
 
 
-@pytest.mark.parametrize("executor", ["Processes(2)", "Dask(workers=2)"])
+@pytest.mark.parametrize("executor", ["Processes(2)", pytest.param("Dask(workers=2)", marks=pytest.mark.slow)])
 def test_a_script_that_starts_workers_as_it_is_imported_is_told_so(executor, tmp_path):
     script = tmp_path / "script.py"
     script.write_text(UNGUARDED.replace("EXECUTOR", executor))

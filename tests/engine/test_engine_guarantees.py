@@ -12,16 +12,16 @@ from distributed import Client, LocalCluster
 from tasks import MANY, Counted, Watched, die, die_once, draw, echo, fail, ignore, size_of, stall
 
 from recval import plugin_files
-from recval.engine import Dask, Processes, Serial
+from recval.engine import BeginHere, Dask, Processes, Serial
 from recval.errors import ConfigError, DataError, RunError
 
 TASKS = range(12)
 
 
-@pytest.fixture(params=["processes", "dask"])
+@pytest.fixture(params=[1, pytest.param(2, marks=pytest.mark.slow), "dask"])
 def executor(request):
-    """Two processes, or a running cluster of two."""
-    return Processes(2) if request.param == "processes" else Dask(request.getfixturevalue("cluster"))
+    """One process or two, or a running cluster of two."""
+    return Dask(request.getfixturevalue("cluster")) if request.param == "dask" else Processes(request.param)
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +41,7 @@ def left_behind():
     return processes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 4])
 def test_processes_give_the_values_of_one_process(workers, reference):
     assert dict(Processes(workers).map(draw, TASKS, None, ignore)) == reference
@@ -50,6 +51,7 @@ def test_a_cluster_gives_the_values_of_one_process(cluster, reference):
     assert dict(Dask(cluster).map(draw, TASKS, None, ignore)) == reference
 
 
+@pytest.mark.slow
 def test_a_cluster_of_its_own_gives_them_too_and_leaves_nothing(reference, left_behind, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     reports = []
@@ -72,7 +74,9 @@ def test_workers_that_are_killed_change_no_value(executor, reference, tmp_path):
     assert {file.name for file in tmp_path.iterdir()} == {"3"}
 
 
-@pytest.mark.parametrize(("executor", "times"), [(Processes(1, retries=1), 2), (None, 3)])
+@pytest.mark.parametrize(
+    ("executor", "times"), [(Processes(1, retries=1), 2), pytest.param(None, 3, marks=pytest.mark.slow)]
+)
 def test_a_task_that_always_kills_its_worker_is_an_error_of_one_line(executor, times, cluster):
     with pytest.raises(RunError) as raised:
         list((executor or Dask(cluster)).map(die, TASKS, None, ignore))
@@ -107,6 +111,9 @@ def test_what_a_caller_did_not_wait_for_is_cancelled_in_a_cluster(cluster):
     results.close()
     assert 3 <= tasks.asked < 500
     with Client(cluster, set_as_default=False) as client:
+        until = time.monotonic() + 30  # The scheduler forgets what was cancelled when it comes to it.
+        while client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.tasks)) and time.monotonic() < until:
+            time.sleep(0.05)
         assert client.run_on_scheduler(lambda dask_scheduler: list(dask_scheduler.tasks)) == []
         plugins = client.run(lambda dask_worker: [name for name in dask_worker.plugins if name.startswith("recval")])
     assert list(plugins.values()) == [[], []]
@@ -165,3 +172,25 @@ def test_a_scheduler_that_is_lost_is_an_error_of_one_line():
         with pytest.raises(RunError, match="the Dask scheduler was lost; run again to continue"):
             next(results)
     assert time.monotonic() - started < 60
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.05, 60.0])
+def test_what_begins_here_and_ends_elsewhere_gives_the_same(seconds, reference):
+    reports = []
+    executor = BeginHere(Serial(threads=1), seconds)
+    found = dict(executor.map(draw, TASKS, None, lambda *report: reports.append(report)))
+    assert found == reference
+    assert sorted(reports) == [(position, fraction) for position in TASKS for fraction in (0.5, 1.0)]
+
+
+def test_short_work_starts_no_workers(left_behind):
+    assert len(dict(BeginHere(Processes(2), 60).map(echo, range(50), "x", ignore))) == 50
+    assert left_behind() == []
+    assert dict(BeginHere(Processes(2), 0).map(echo, range(0), "x", ignore)) == {}
+
+
+def test_an_early_end_after_the_hand_over_ends_the_workers(left_behind):
+    results = BeginHere(Processes(1), 0).map(echo, range(10**6), "x", ignore)
+    next(results)
+    results.close()
+    assert left_behind() == []

@@ -5,7 +5,18 @@ from __future__ import annotations
 import numpy as np
 
 from recval.engine import Serial
-from recval.games import FunctionGame, MaxRounds, Powerset, estimate
+from recval.errors import ConfigError
+from recval.games import Banzhaf, Beta, FunctionGame, Game, LeaveOneOut, MaxRounds, Powerset, Shapley, estimate
+
+SEMIVALUES = [
+    Shapley(),
+    Beta(alpha=4, beta=1),
+    Beta(alpha=1, beta=2),
+    Beta(),
+    Banzhaf(),
+    Banzhaf(probability=0.3),
+    LeaveOneOut(),
+]
 
 
 def table_game(n_players, rng, smooth=None):
@@ -15,6 +26,31 @@ def table_game(n_players, rng, smooth=None):
     return FunctionGame(
         n_players, lambda coalitions: table[coalitions @ bits] + (smooth.value(coalitions) if smooth else 0)
     )
+
+
+def suits(sampler, semivalue):
+    """Return whether the sampler is made for the semi-value."""
+    try:
+        sampler.check(7, semivalue)
+    except ConfigError:
+        return False
+    return True
+
+
+def by_definition(game, semivalue):
+    """Return the sum over the coalitions without the player, one by one, by the probability that each one is joined."""
+    n = game.n_players
+    found = np.zeros(n)
+    for player in range(n):
+        for number in range(2**n):
+            coalition = (number >> np.arange(n) & 1).astype(bool)
+            if coalition[player]:
+                continue
+            present = coalition.sum()
+            joined = coalition | (np.arange(n) == player)
+            gain = game.value(joined[None])[0] - game.value(coalition[None])[0]
+            found[player] += gain * semivalue.moment(present, n - 1 - present)
+    return found
 
 
 def brute_force(game, semivalue):
@@ -37,6 +73,15 @@ class Counting(FunctionGame):
     def _counted(self, coalitions):
         self.evaluations += int((coalitions.any(1) & ~coalitions.all(1)).sum())
         return self.game.value(coalitions)
+
+
+class BatchGame(Game):
+    """A game whose values are rounded by where in a batch they are, as matrix products may be."""
+
+    n_players, batch_size = 6, 64
+
+    def value(self, coalitions):
+        return np.sqrt(coalitions @ np.arange(1.0, 7)) + np.arange(len(coalitions)) * 1e-14
 
 
 class Backwards:

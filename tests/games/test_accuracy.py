@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from game_samples import SEMIVALUES, suits
 
-from recval.errors import ConfigError
 from recval.games import (
     Antithetic,
     Banzhaf,
     Beta,
-    LeaveOneOut,
     MaxRounds,
     Owen,
     Permutation,
@@ -19,19 +18,10 @@ from recval.games import (
     Stratified,
     estimate,
 )
-from recval.games.estimators.base import PlainRounds
+from recval.games.samplers.base import PlainRounds
 from recval.testing import oracle_games, z_scores
 
 GAMES = oracle_games()
-SEMIVALUES = [
-    Shapley(),
-    Beta(alpha=4, beta=1),
-    Beta(alpha=1, beta=2),
-    Beta(),
-    Banzhaf(),
-    Banzhaf(probability=0.3),
-    LeaveOneOut(),
-]
 # A round of each costs another number of evaluations; 4,096 permutations of 7 players are 24,576.
 ROUNDS = [
     (Permutation(), 4096),
@@ -43,15 +33,6 @@ ROUNDS = [
 ]
 SAMPLERS = [sampler for sampler, _ in ROUNDS]
 QUICK = "unanimity"
-
-
-def suits(sampler, semivalue):
-    """Return whether the sampler is made for the semi-value."""
-    try:
-        sampler.check(7, semivalue)
-    except ConfigError:
-        return False
-    return True
 
 
 @pytest.mark.parametrize("semivalue", SEMIVALUES, ids=repr)

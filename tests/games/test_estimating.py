@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
+from game_samples import BatchGame
 
 from recval.engine import Processes
 from recval.errors import ConfigError, ModelError, RunError
@@ -20,7 +21,6 @@ from recval.games import (
     Antithetic,
     Banzhaf,
     FunctionGame,
-    Game,
     MaxEvaluations,
     MaxRounds,
     Owen,
@@ -33,7 +33,7 @@ from recval.games import (
     estimate,
 )
 from recval.games.estimators.base import Estimator, Rounds
-from recval.games.game import in_batches
+from recval.games.evaluating import in_batches
 from recval.rng import numpy_generator
 from recval.testing import oracle_games
 
@@ -49,15 +49,6 @@ def assert_same(one, other):
         found, expected = getattr(one.progress, half), getattr(other.progress, half)
         np.testing.assert_array_equal(found.mean, expected.mean)
         np.testing.assert_array_equal(found.squares, expected.squares)
-
-
-class BatchGame(Game):
-    """A game whose values are rounded by where in a batch they are, as matrix products may be."""
-
-    n_players, batch_size = 6, 64
-
-    def value(self, coalitions):
-        return np.sqrt(coalitions @ np.arange(1.0, 7)) + np.arange(len(coalitions)) * 1e-14
 
 
 class AnyOrder:

@@ -5,8 +5,7 @@ import pytest
 from game_samples import Counting, brute_force, made, table_game
 
 from recval.errors import ConfigError
-from recval.games import Banzhaf, FunctionGame, MaxRounds, Shapley, estimate
-from recval.games.estimators import KernelSHAP
+from recval.games import Banzhaf, FunctionGame, KernelSHAP, MaxRounds, Shapley, estimate
 from recval.testing import AdditiveGame, SymmetricGame, oracle_games, z_scores
 
 GAMES = oracle_games()

@@ -9,8 +9,9 @@ from math import factorial
 import numpy as np
 import pyarrow as pa
 import pytest
+from game_samples import SEMIVALUES, by_definition
 
-from recval.games import Banzhaf, Beta, LeaveOneOut, Shapley, Values
+from recval.games import Banzhaf, Shapley, Values
 from recval.testing import (
     AirportGame,
     GloveGame,
@@ -22,32 +23,7 @@ from recval.testing import (
     z_scores,
 )
 
-SEMIVALUES = [
-    Shapley(),
-    Beta(alpha=4, beta=1),
-    Beta(alpha=1, beta=2),
-    Beta(),
-    Banzhaf(),
-    Banzhaf(probability=0.3),
-    LeaveOneOut(),
-]
 GAMES = oracle_games()
-
-
-def by_definition(game, semivalue):
-    """Return the sum over the coalitions without the player, one by one, by the probability that each one is joined."""
-    n = game.n_players
-    found = np.zeros(n)
-    for player in range(n):
-        for number in range(2**n):
-            coalition = (number >> np.arange(n) & 1).astype(bool)
-            if coalition[player]:
-                continue
-            present = coalition.sum()
-            joined = coalition | (np.arange(n) == player)
-            gain = game.value(joined[None])[0] - game.value(coalition[None])[0]
-            found[player] += gain * semivalue.moment(present, n - 1 - present)
-    return found
 
 
 @pytest.mark.parametrize("semivalue", SEMIVALUES, ids=repr)

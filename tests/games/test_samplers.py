@@ -6,6 +6,7 @@ from itertools import permutations
 
 import numpy as np
 import pytest
+from game_samples import SEMIVALUES, suits
 
 from recval.declarations import Declaration, validate
 from recval.errors import ConfigError
@@ -15,7 +16,6 @@ from recval.games import (
     Banzhaf,
     Beta,
     FunctionGame,
-    LeaveOneOut,
     LeaveOneOutSampler,
     MaxRounds,
     Owen,
@@ -26,29 +26,11 @@ from recval.games import (
     Stratified,
     estimate,
 )
-from recval.games.estimators.base import PlainRounds, draws_of, estimates_of
+from recval.games.samplers.base import PlainRounds, draws_of, estimates_of
 from recval.testing import AdditiveGame, SymmetricGame, oracle_games, z_scores
 
 GAMES = oracle_games()
-SEMIVALUES = [
-    Shapley(),
-    Beta(alpha=4, beta=1),
-    Beta(alpha=1, beta=2),
-    Beta(),
-    Banzhaf(),
-    Banzhaf(probability=0.3),
-    LeaveOneOut(),
-]
 SAMPLERS = [Permutation(), Antithetic(), Stratified(), Owen(), Owen(halving=True), Reuse(coalitions=16)]
-
-
-def suits(sampler, semivalue):
-    """Return whether the sampler is made for the semi-value."""
-    try:
-        sampler.check(7, semivalue)
-    except ConfigError:
-        return False
-    return True
 
 
 @pytest.mark.parametrize("semivalue", SEMIVALUES, ids=repr)

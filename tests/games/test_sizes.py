@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from game_samples import by_definition
 
 from recval.engine import Serial
 from recval.games import Banzhaf, Beta, FunctionGame, LeaveOneOut, MaxRounds, Permutation, Shapley, estimate
@@ -14,23 +15,6 @@ SEMIVALUES = [
     Banzhaf(probability=0.2),
     LeaveOneOut(),
 ]
-
-
-def subsets(n):
-    return (np.arange(2**n)[:, None] >> np.arange(n) & 1).astype(bool)
-
-
-def by_definition(game, semivalue):
-    n = game.n_players
-    coalitions = subsets(n)
-    values, sizes = game.value(coalitions), coalitions.sum(1)
-    found = np.zeros(n)
-    for player in range(n):
-        without = np.flatnonzero(~coalitions[:, player])
-        gains = values[without + 2**player] - values[without]
-        for size, probability in enumerate(semivalue.size_probabilities(n)):
-            found[player] += probability * gains[sizes[without] == size].mean()
-    return found
 
 
 @pytest.mark.parametrize("semivalue", SEMIVALUES, ids=repr)

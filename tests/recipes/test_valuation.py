@@ -79,10 +79,11 @@ def continued(make, valued, tmp_path_factory):
 
 def test_every_method_that_gives_values_is_valued_and_nothing_is_tested(valued):
     trials = {str(path.parent.relative_to(valued.path / "trials")) for path in valued.path.rglob("metrics.json")}
-    assert trials == {f"methods/{method}/{seed}" for method in ("game", "loss", "DVR") for seed in (0, 1)}
+    """Plain training is there for the unit of cost."""
+    assert trials == {f"methods/{method}/{seed}" for method in ("game", "plain", "loss", "DVR") for seed in (0, 1)}
     assert not list(valued.path.rglob("per_user.parquet"))
     assert not list(valued.path.rglob("checkpoint*"))
-    for method in ("loss", "DVR"):
+    for method in ("plain", "loss", "DVR"):
         trial = json.loads((valued.trial_path("methods", method, 0) / "metrics.json").read_text())
         assert trial["metrics"] == {}
         assert trial["validation"]["ndcg@5"] > 0
@@ -161,8 +162,17 @@ def test_the_summary_is_what_scipy_sklearn_and_the_log_say(make, valued):
     assert found["methods"]["loss"]["evaluations"] is None
 
 
-def test_the_unit_of_cost_is_the_first_method_that_was_trained(make, valued, continued, tmp_path):
-    assert (valued.valuation()["unit"], continued.valuation()["unit"]) == ("loss", "plain")
+def test_the_unit_of_cost_is_a_plain_training_of_the_recipes_model(make, valued, continued, tmp_path):
+    """Where there is none it is the first training that was timed."""
+    assert (valued.valuation()["unit"], continued.valuation()["unit"]) == ("plain", "plain")
+    assert valued.valuation()["methods"]["loss"]["relative"] != 1
+    weighed, other = {"kind": "uniform"}, {"kind": "plain", "model": {"name": "LightGCN"}}
+    methods = {"weighed": weighed, "loss": {"kind": "loss"}, "other": other, "own": {"kind": "plain"}}
+    recipe = make(methods=methods, removal=None, seeds=[0])
+    assert (recipe.plain, recipe.trained_for_values) == ("own", ["loss", "own"])
+    without = make(methods=methods | {"own": weighed}, removal=None, seeds=[0])
+    assert (without.plain, without.trained_for_values) == (None, ["loss"])
+    assert run_valuation(without, tmp_path / "without").valuation()["unit"] == "loss"
     alone = run_valuation(make(methods={"game": GAME}, removal=None, seeds=[0]), tmp_path / "alone").valuation()
     assert (alone["unit"], alone["methods"]["game"]["relative"]) == (None, None)
     assert alone["methods"]["game"]["seconds"] > 0

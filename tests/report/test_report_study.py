@@ -11,7 +11,7 @@ from recval.report import write_report
 from recval.report.curves import ADDITION, REMOVAL, curve_points
 from recval.report.figures import share_curve
 from recval.report.sentences import placebo_verdict, verdicts
-from recval.report.study_figures import agreement_map, target_scatter
+from recval.report.study_figures import agreement_map, quality_against_costs, target_scatter
 from recval.report.study_sentences import (
     area_sentences,
     detection_sentences,
@@ -128,6 +128,18 @@ def test_the_map_has_a_row_a_method_and_a_gap_where_nothing_is_known():
     assert (list(found.x), list(found.y)) == (["seeds of MF", "MF, GCN"], ["a", "b"])
     np.testing.assert_array_equal(np.array(found.z, float), [[0.5, -0.25], [NAN, NAN]])
     assert [list(row) for row in found.text] == [["+0.50", "-0.25"], ["", ""]]
+
+
+def test_quality_stands_over_cost_where_both_are_known():
+    cost = pd.DataFrame(
+        [("natural", "MF", "plain", 1.0), ("natural", "MF", "loss", NAN), ("natural", "MF", "DVR", 2.5)],
+        columns=["noise", "backbone", "method", "relative"],
+    )
+    (found,) = quality_against_costs({"detection_summary": detection(), "cost": cost})
+    (points,) = found["figure"].data
+    assert (found["name"], points.text, points.x, points.y) == ("MF, natural", ("DVR",), (2.5,), (0.66,))
+    assert quality_against_costs({"detection_summary": detection().iloc[:0], "cost": cost}) == []
+    assert quality_against_costs({"cost": cost}) == []
 
 
 def with_gini(found):

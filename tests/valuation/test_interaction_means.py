@@ -10,6 +10,7 @@ from recval.errors import ConfigError, ModelError
 from recval.testing import planted
 from recval.valuation import LossRanking, ReweightedLoss, SelfPaced, TruncatedLoss
 from recval.valuation.weightings.interaction_means import InteractionMeans
+from recval.valuation.weightings.told import Told
 
 
 @pytest.fixture
@@ -70,6 +71,35 @@ def test_a_row_may_come_several_times_at_once(told):
         torch.testing.assert_close(found, expected)
     at_once.add(rows[:0], numbers[:0])
     assert at_once.values().count.tolist() == [2, 1, 1, 3, 1, 1]
+
+
+@pytest.mark.parametrize("capacity", [1, 7, 100])
+def test_what_is_told_step_by_step_is_added_in_full(told, capacity):
+    """Fewer places than a step has numbers, fewer than all steps have, and enough; one step tells a row twice."""
+    direct, means = InteractionMeans(told[0], "cpu"), InteractionMeans(told[0], "cpu")
+    kept = Told(means, capacity, torch.zeros(1, dtype=torch.float64))
+    steps = [([0, 1, 2], 3.0), ([3, 4], -2.0), ([1, 1, 4], 3.0), ([], 1.0), ([5], 4.0)]
+    for number, (rows, divisor) in enumerate(steps):
+        numbers = torch.arange(len(rows), dtype=torch.float64) + number
+        direct.add(torch.tensor(rows, dtype=torch.int64), numbers / divisor)
+        kept.add(torch.tensor(rows, dtype=torch.int64), numbers, divisor)
+    kept.flush()
+    kept.flush()
+    for found, expected in zip(means.state_dict().values(), direct.state_dict().values(), strict=True):
+        torch.testing.assert_close(found, expected)
+
+
+def test_telling_all_at_once_in_any_order_is_telling_one_by_one(told):
+    train = told[0]
+    at_once, one_by_one = InteractionMeans(train, "cpu"), InteractionMeans(train, "cpu")
+    for seed in range(3):
+        generator = torch.Generator().manual_seed(seed)
+        rows = torch.randperm(len(train), generator=generator)
+        numbers = torch.randn(len(train), generator=generator)
+        at_once.add(rows, numbers)
+        for row, number in zip(rows.split(1), numbers.split(1), strict=True):
+            one_by_one.add(row, number)
+    assert at_once.values().to_table().equals(one_by_one.values().to_table())
 
 
 def test_a_restored_state_goes_on_alike(told):

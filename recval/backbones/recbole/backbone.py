@@ -11,7 +11,6 @@ from torch import Tensor
 
 from recval import rng
 from recval.backbones.base import Backbone, Batch
-from recval.backbones.margin_slopes import margin_slopes
 from recval.backbones.recbole import repairs
 from recval.backbones.recbole.caches import Caches
 from recval.backbones.recbole.folding import folded
@@ -104,12 +103,15 @@ class RecBoleBackbone(Backbone):
         except KeyError as error:
             raise ModelError(f"RecBole's {self.name} asks its samples for {error}, which triplets lack") from error
 
-    def slope_per_sample(self, batch: Batch, direction: Sequence[Tensor]) -> Tensor | None:
-        """Return how each sample's loss changes along a direction of BPR's tables, shape [B]; None for other models."""
+    def slopes_along(self, direction: Sequence[Tensor]) -> Callable[[Batch], Tensor] | None:
+        """Return what gives how samples' losses change along a direction of BPR's tables; None for other models."""
         if type(self.model).__module__ != "recbole.model.general_recommender.bpr":
             return None
+        # The compiler takes time to load, and few trainings need it.
+        from recval.backbones.margin_slopes import margin_slopes
+
         tables = self.model.user_embedding.weight, self.model.item_embedding.weight
-        return margin_slopes(tables, direction, batch, gamma=self.model.loss.gamma, padding=1)
+        return margin_slopes(tables, direction, gamma=self.model.loss.gamma, padding=1)
 
     def losses_of(self, rows: Any, size: int) -> Tensor:
         """Return the losses of samples in RecBole's own form, shape [size]; see `loss_per_sample`.

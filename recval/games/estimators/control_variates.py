@@ -41,15 +41,15 @@ from pydantic import Field, FiniteFloat, InstanceOf, PlainSerializer
 from recval.engine import Executor
 from recval.engine.executor import Report
 from recval.errors import ConfigError
-from recval.games.estimators.base import Estimator, Made, Rounds, Sampler, draws_of, estimates_of, sizes_of
+from recval.games.estimators.base import Estimator, Made, Rounds
 from recval.games.estimators.kernel_shap import KernelSHAP
+from recval.games.estimators.slopes import jackknife_slopes, shrunk_slopes, sums_of
 from recval.games.game import Floats, Game
 from recval.games.samplers import AnySampler, Permutation
+from recval.games.samplers.base import Sampler, draws_of, estimates_of, sizes_of
 from recval.games.semivalues import SemiValue, Shapley
 from recval.games.surrogates import AnySurrogateModel, Quadratic, Surrogate, SurrogateModel
 from recval.rng import derive, numpy_generator
-
-_ROUND_OFF = 1e-9
 
 
 def _identity(surrogate: Surrogate) -> dict[str, str | int | float]:
@@ -114,7 +114,7 @@ class ControlVariates(Estimator):
         shared = (self.sampler, game, surrogate, semivalue, seed)
         found = dict(executor.map(_pilot, range(self.draws), shared, lambda position, fraction: None))
         phi, psi = np.stack([found[position] for position in range(self.draws)], axis=1)
-        return _shrunk_slopes(*_sums(phi, psi), self.draws)
+        return shrunk_slopes(*sums_of(phi, psi), self.draws)
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ class ControlledRounds(Rounds):
         generators = (numpy_generator(seed, "round", index) for index in rounds)
         draws = [self.settings.sampler.draw(n, self.semivalue, one) for one in generators for _ in range(each)]
         phi, psi = (estimates_of(draws, game).reshape(len(rounds), each, n) for game in (self.game, self.surrogate))
-        beta = _jackknife_slopes(phi, psi) if self.beta is None else self.beta
+        beta = jackknife_slopes(phi, psi) if self.beta is None else self.beta
         estimates = (phi - beta * (psi - self.surrogate.values_of(self.semivalue))).mean(1)
         if isinstance(self.semivalue, Shapley):
             owed = self.game.grand_value - self.game.null_value - estimates.sum(1, keepdims=True)
@@ -165,48 +165,3 @@ def _pilot(
     sampler, game, surrogate, semivalue, seed = shared
     draws = draws_of(sampler, game.n_players, semivalue, [position], seed)
     return np.concatenate([estimates_of(draws, game), estimates_of(draws, surrogate)])
-
-
-def _sums(phi: Floats, psi: Floats) -> tuple[Floats, Floats, Floats]:
-    """Return the sums over draws [..., D, n] of the squares and products of deviations from the mean, each [..., n].
-
-    Where psi differs by no more than round-off, its sum of squares is 0.
-    """
-    x, y = psi - psi.mean(-2, keepdims=True), phi - phi.mean(-2, keepdims=True)
-    squares = (x**2).sum(-2)
-    floor = psi.shape[-2] * (_ROUND_OFF * np.abs(psi).max((-2, -1))[..., None]) ** 2
-    return np.where(squares > floor, squares, 0.0), (x * y).sum(-2), (y**2).sum(-2)
-
-
-def _shrunk_slopes(squares: Floats, products: Floats, total: Floats, count: int) -> Floats:
-    """Return the slope of each player's phi on its psi, drawn towards the slope of all, shape [..., n].
-
-    The slopes of players are taken to vary about a common one; how much is told by how much more they vary than their
-    noise explains (empirical Bayes by moments).
-
-    Args:
-        squares: of psi's deviations, shape [..., n]; 0 where there is nothing to tell a slope from.
-        products: of psi's and phi's.
-        total: of phi's.
-        count: the number of draws, at least 3.
-    """
-    known = squares > 0
-    floor = np.where(known, squares, 1.0)
-    own = np.where(known, products / floor, 0.0)
-    weight = squares.sum(-1, keepdims=True)
-    weight = np.where(weight > 0, weight, 1.0)
-    common = (squares * own).sum(-1, keepdims=True) / weight
-    n_known = np.maximum(known.sum(-1, keepdims=True), 1)
-    residual = np.where(known, np.maximum(total - products * own, 0.0), 0.0)
-    noise = residual.sum(-1, keepdims=True) / (n_known * (count - 2))
-    excess = (squares * (own - common) ** 2).sum(-1, keepdims=True) - (n_known - 1) * noise
-    signal = np.maximum(excess, 0.0) / weight * squares
-    trust = signal / np.where(signal > 0, signal + noise, 1.0)
-    return common + trust * (own - common)
-
-
-def _jackknife_slopes(phi: Floats, psi: Floats) -> Floats:
-    """Return for each draw the slopes that the other draws of its round tell, shape [R, D, n]."""
-    n_draws = phi.shape[1]
-    others = np.array([np.delete(np.arange(n_draws), draw) for draw in range(n_draws)])
-    return _shrunk_slopes(*_sums(phi[:, others], psi[:, others]), n_draws - 1)

@@ -31,8 +31,8 @@ import numpy as np
 from pydantic import PositiveInt
 
 from recval.errors import ConfigError
-from recval.games.estimators.base import Draw, Sampler
 from recval.games.game import Coalitions, Floats
+from recval.games.samplers.base import Draw, Sampler
 from recval.games.semivalues import SemiValue, Shapley
 
 _PAIRS_A_PLAYER = 4

@@ -36,7 +36,8 @@ from pydantic import Field, PositiveInt
 from recval.engine import Executor
 from recval.errors import ConfigError
 from recval.games.estimators.base import Estimator, Made, Rounds
-from recval.games.game import Coalitions, Floats, Game, in_batches
+from recval.games.evaluating import in_batches
+from recval.games.game import Coalitions, Floats, Game
 from recval.games.semivalues import SemiValue, Shapley
 from recval.rng import numpy_generator
 

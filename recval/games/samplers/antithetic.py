@@ -13,8 +13,8 @@ from typing import Literal
 
 import numpy as np
 
-from recval.games.estimators.base import Draw, Sampler
 from recval.games.game import Floats
+from recval.games.samplers.base import Draw, Sampler
 from recval.games.samplers.permutation import prefixes, size_weights, steps
 from recval.games.semivalues import SemiValue
 

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from recval.errors import ConfigError
-from recval.games.estimators.base import Draw, Sampler
+from recval.games.samplers.base import Draw, Sampler
 from recval.games.semivalues import LeaveOneOut, SemiValue
 
 

@@ -21,8 +21,8 @@ import numpy as np
 from pydantic import Field
 
 from recval.errors import ConfigError
-from recval.games.estimators.base import Draw, Sampler
 from recval.games.game import Floats
+from recval.games.samplers.base import Draw, Sampler
 from recval.games.semivalues import SemiValue
 
 

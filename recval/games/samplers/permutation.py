@@ -15,8 +15,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from recval.games.estimators.base import Draw, Sampler
 from recval.games.game import Coalitions, Floats
+from recval.games.samplers.base import Draw, Sampler
 from recval.games.semivalues import SemiValue
 
 

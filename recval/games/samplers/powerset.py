@@ -8,8 +8,8 @@ import numpy as np
 from scipy.special import comb
 
 from recval.errors import ConfigError
-from recval.games.estimators.base import Draw, Sampler
 from recval.games.game import Floats
+from recval.games.samplers.base import Draw, Sampler
 from recval.games.semivalues import SemiValue
 
 _MOST_PLAYERS = 20

@@ -25,8 +25,8 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from recval.games.estimators.base import Draw, Sampler
 from recval.games.game import Floats
+from recval.games.samplers.base import Draw, Sampler
 from recval.games.semivalues import SemiValue
 
 

@@ -2,8 +2,11 @@
 
 The players stand in a circle, in a random order; player i joins the k players before it, for k = 0 … n - 1. These are
 the n cyclic shifts of one order, and neighbours share their coalitions: all arcs of the circle, n (n - 1) evaluations.
-The marginal contributions are weighed by p_k itself, so that no size is drawn by chance: good for every semi-value,
-where a round can be afforded. Shapley estimates add up to v(N) - v(nobody) in every round.
+The marginal contributions are weighed by p_k itself, so that no size is drawn by chance: good for every semi-value
+where what a player adds depends on the size, as where v saturates, and where a round can be afforded. It loses where
+pairs of players interact: one order is used n times, so whether a partner stands before or after a player is told n
+times over by the same circle, and it takes about seven times the evaluations of `Permutation`
+(`benchmarks/estimators.py`). Shapley estimates add up to v(N) - v(nobody) in every round.
 
 Sources: Maleki, Tran-Thanh, Hines, Rahwan, Rogers, "Bounding the estimation error of sampling-based Shapley value
 approximation", 2013 (strata by size); Mitchell et al., JMLR 2022, section 4.1 (orthogonal permutations).
@@ -15,8 +18,8 @@ from typing import Literal
 
 import numpy as np
 
-from recval.games.estimators.base import Draw, Sampler
 from recval.games.game import Floats
+from recval.games.samplers.base import Draw, Sampler
 from recval.games.semivalues import SemiValue
 
 

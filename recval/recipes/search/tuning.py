@@ -18,10 +18,10 @@ from recval.engine import Executor, Serial
 from recval.engine.executor import OnProgress, Report
 from recval.errors import ConfigError, DataError, ModelError, RunError
 from recval.ranking import Evaluator, ItemSets, parse
-from recval.recipes.running import Stage, silent
 from recval.recipes.search.folder import SearchFolder, SearchTrial
 from recval.recipes.search.proposals import check_optuna, importances, planned, propose
 from recval.recipes.search.schema import Search
+from recval.recipes.work import Stage, silent
 from recval.store.files import write_json
 from recval.training import Loop, Progress, Training
 

@@ -12,7 +12,7 @@ from recval.data import Split
 from recval.engine import Executor
 from recval.engine.executor import OnProgress
 from recval.errors import ConfigError, DataError, ModelError
-from recval.recipes import running
+from recval.recipes import running, work
 from recval.recipes.checking import check_run
 from recval.recipes.study.cost import cost_table
 from recval.recipes.study.curves import areas_table, curves_table
@@ -25,7 +25,7 @@ from recval.report.study import write_study
 
 
 def study(
-    asked: Study, path: str | Path, executor: Executor | None = None, stage: running.Stage | None = None
+    asked: Study, path: str | Path, executor: Executor | None = None, stage: work.Stage | None = None
 ) -> tuple[StudyFolder, dict[str, pd.DataFrame]]:
     """Run a study in a folder, or continue it there; what is finished is only read.
 
@@ -47,7 +47,7 @@ def study(
     splits = check(asked)
     folder, cells = StudyFolder.create(path, asked), asked.cells()
     for cell in cells:
-        running.run(cell.recipe, folder.run_of(cell).path, executor, _named(stage or running.silent, cell))
+        running.run(cell.recipe, folder.run_of(cell).path, executor, _named(stage or work.silent, cell))
     tables = _tables(asked, folder, cells, splits)
     folder.keep(tables)
     runs = [(cell.noise, cell.backbone, folder.run_of(cell)) for cell in cells]
@@ -94,7 +94,7 @@ def _tables(
     return tables
 
 
-def _named(stage: running.Stage, cell: Cell) -> running.Stage:
+def _named(stage: work.Stage, cell: Cell) -> work.Stage:
     """Return the stage with the run's name before its own."""
 
     def named(name: str, trials: int) -> AbstractContextManager[OnProgress]:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from recval.ranking import parse
-from recval.recipes.methods import MethodRecipe
+from recval.recipes.method import MethodRecipe
 from recval.recipes.study.folder import StudyFolder
 from recval.recipes.study.placebos import placebo_tests
 from recval.recipes.study.schema import Cell

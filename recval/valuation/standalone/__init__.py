@@ -4,6 +4,7 @@ from recval.valuation.standalone.als_leave_one_out import AlsLeaveOneOut
 from recval.valuation.standalone.base import StandaloneValuator, Valued, Valuing
 from recval.valuation.standalone.coalitions import CoalitionValuator
 from recval.valuation.standalone.ease_leave_one_out import EaseLeaveOneOut
+from recval.valuation.standalone.least_core import LeastCoreValuator
 from recval.valuation.standalone.neighbours import KNNShapley
 from recval.valuation.standalone.out_of_bag import DataOOB
 
@@ -13,6 +14,7 @@ __all__ = [
     "DataOOB",
     "EaseLeaveOneOut",
     "KNNShapley",
+    "LeastCoreValuator",
     "StandaloneValuator",
     "Valued",
     "Valuing",

@@ -10,7 +10,7 @@ from numba import njit
 from recval.backbones.als_kernel import gram
 
 
-@njit(nogil=True, error_model="numpy")
+@njit(nogil=True, cache=True, error_model="numpy")
 def own_changes(indptr, items, place, margins, factors, alpha, regularisation, total, squares):
     """Add how much each interaction adds to the margins of its own user's validation items.
 

@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 
 
-@njit(nogil=True, error_model="numpy")
+@njit(nogil=True, cache=True, error_model="numpy")
 def percentiles(scores, rows, items):
     """Return the share of a row's candidates that score below each of some cells, equal ones counting half.
 

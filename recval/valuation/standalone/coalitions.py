@@ -20,12 +20,13 @@ Sources: Ghorbani & Zou, "Data Shapley", ICML 2019; Kwon & Zou, AISTATS 2022; Wa
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from recval.data import Split
 from recval.declarations import checked
-from recval.errors import DataError
-from recval.games import AnyEstimator, AnySemiValue, Estimate, Permutation, Shapley, Stop, estimate
+from recval.errors import ConfigError, DataError
+from recval.games import AnyEstimator, AnySemiValue, Permutation, Shapley, Stop, Values, estimate
 from recval.rng import derive
 from recval.valuation.recommender_games.game import RecommenderGame
 from recval.valuation.recommender_games.grouping import AnyGrouping, Clusters
@@ -34,25 +35,18 @@ from recval.valuation.recommender_games.utilities import AnyUtility, Ease, Probl
 from recval.valuation.standalone.base import StandaloneValuator, Valued, Valuing
 
 
-class CoalitionValuator(StandaloneValuator):
-    """Values of the players of a recommender's game, and of the interactions that they own.
+class RecommenderGameValuator(StandaloneValuator):
+    """Base of those that value the players of a recommender's game, and the interactions that they own.
 
     Attributes:
         players: who owns the training interactions.
         utility: what learns from a coalition's.
         metric: what judges it: a ranking metric of the validation part, or "bpr".
-        semivalue: how marginal contributions to coalitions of different sizes are weighed.
-        estimator: how they are sampled.
-        stop: when to stop.
     """
 
-    kind: Literal["game"] = "game"
     players: AnyGrouping = Clusters(kind="user-clusters")
     utility: AnyUtility = Ease()
     metric: Annotated[str, checked(check_metric)] = "ndcg@10"
-    semivalue: AnySemiValue = Shapley()
-    estimator: AnyEstimator = Permutation()
-    stop: Stop = Stop(rounds=100)
 
     def check(self, split: Split) -> None:
         """Refuse data without a validation part, without a field that is named, or that the utility cannot learn from.
@@ -66,13 +60,54 @@ class CoalitionValuator(StandaloneValuator):
         self.players.check(split.train)
         self.utility.check(split.train)
 
-    def value(self, valuing: Valuing) -> Valued:
-        """Return the values of the training interactions, and of the players where these are others."""
+    def game(self, valuing: Valuing) -> RecommenderGame:
+        """Return the game."""
         self.check(valuing.split)
         train = valuing.split.train
         problem = Problem(train, valuing.split.valid, valuing.model, valuing.parameters, valuing.training, valuing.seed)
         players = self.players.players(train, derive(valuing.seed, "players"))
-        game = RecommenderGame(problem, players, self.utility, self.metric)
+        return RecommenderGame(problem, players, self.utility, self.metric)
+
+    def valued(self, game: RecommenderGame, found: Values, facts: Mapping[str, float | int | str]) -> Valued:
+        """Return the values of the interactions, and of the players where these are others, with what there is to say.
+
+        Args:
+            game: the game.
+            found: the values of its players.
+            facts: what else was found.
+        """
+        facts = {
+            "players": game.n_players,
+            "value of nobody": game.null_value,
+            "value of all": game.grand_value,
+            **facts,
+        }
+        if self.players.kind == "interactions":
+            return Valued(found, facts=facts)
+        return Valued(game.players.spread(found, game.problem.train), found, game.players.of_row, facts)
+
+
+class CoalitionValuator(RecommenderGameValuator):
+    """Semi-values of the players, and of the interactions that they own.
+
+    Attributes:
+        semivalue: how marginal contributions to coalitions of different sizes are weighed.
+        estimator: how they are sampled.
+        stop: when to stop.
+    """
+
+    kind: Literal["game"] = "game"
+    semivalue: AnySemiValue = Shapley()
+    estimator: AnyEstimator = Permutation()
+    stop: Stop = Stop(rounds=100)
+
+    def value(self, valuing: Valuing) -> Valued:
+        """Return the values of the training interactions, and of the players where these are others.
+
+        Raises:
+            ConfigError: the rule stops before the first round.
+        """
+        game = self.game(valuing)
         found = estimate(
             game,
             self.estimator,
@@ -81,25 +116,17 @@ class CoalitionValuator(StandaloneValuator):
             seed=derive(valuing.seed, "estimate"),
             executor=valuing.executor,
             checkpoint=valuing.checkpoint,
-            players=players.table,
+            players=game.players.table,
             report=valuing.report,
         )
-        facts = self._facts(game, found)
-        if self.players.kind == "interactions":
-            return Valued(found.values, facts=facts)
-        return Valued(players.spread(found.values, train), found.values, players.of_row, facts)
-
-    def _facts(self, game: RecommenderGame, found: Estimate) -> dict[str, float | int | str]:
-        """Return what there is to say of an estimate; only Shapley's values have a gap to v(all) - v(nobody)."""
+        if not found.rounds:
+            raise ConfigError(f"no round was made, so nothing is known ({found.reason}); have stop allow more")
         facts: dict[str, float | int | str] = {
-            "players": game.n_players,
             "rounds": found.rounds,
             "evaluations": found.evaluations,
             "stopped": found.reason,
-            "value of nobody": game.null_value,
-            "value of all": game.grand_value,
             "popularity stood in": game.fallback_share(self.semivalue),
         }
-        if isinstance(self.semivalue, Shapley):
+        if isinstance(self.semivalue, Shapley):  # Other semi-values do not add up to anything.
             facts["efficiency gap"] = float(found.values.value.sum()) - (game.grand_value - game.null_value)
-        return facts
+        return self.valued(game, found.values, facts)

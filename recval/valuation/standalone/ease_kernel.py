@@ -9,10 +9,10 @@ from numba import njit
 
 from recval.adapter.leave_one_out import without_interaction
 
-_without_interaction = njit(nogil=True, error_model="numpy")(without_interaction)
+_without_interaction = njit(nogil=True, cache=True, error_model="numpy")(without_interaction)
 
 
-@njit(nogil=True, error_model="numpy")
+@njit(nogil=True, cache=True, error_model="numpy")
 def interaction_changes(inverse, products, margins, of_user, product, overlap, removed, total, squares):
     """Write how much each of a user's interactions adds to the margins.
 
@@ -45,7 +45,7 @@ def interaction_changes(inverse, products, margins, of_user, product, overlap, r
         )
 
 
-@njit(nogil=True, error_model="numpy")
+@njit(nogil=True, cache=True, error_model="numpy")
 def _changes(row, item, margins, overlap, at_item, update, of_user):
     """Return the sum over validation users of the changes without an interaction, and that of their squares."""
     starts, items, weights, scores, at_cells = margins
@@ -67,7 +67,7 @@ def _changes(row, item, margins, overlap, at_item, update, of_user):
     return sum_, sum_of_squares
 
 
-@njit(nogil=True, error_model="numpy")
+@njit(nogil=True, cache=True, error_model="numpy")
 def user_changes(diagonal, margins, of_user, product, overlap, quadratic):
     """Return how much a user's interactions, all together, add to the margins: the sum, and that of the squares.
 

@@ -10,7 +10,7 @@ from numba import njit
 from recval.games.nearest_neighbours import nearest
 
 
-@njit(nogil=True, error_model="numpy")
+@njit(nogil=True, cache=True, error_model="numpy")
 def add_vote_values(indptr, items, similarity, weights, k, total, squares):
     """Add the Shapley values of all training interactions in the games of several users.
 

@@ -1,15 +1,18 @@
 """TIP: a small network that predicts the value of triplets that were not valued, from the model's own vectors.
 
-The state of a triplet (u, i, j) is that of TIL, two products of each dimension,
+The state of a triplet (u, i, j) is that of TIL, two products of each dimension, and five numbers more,
 
-    [(e_u + c_u) * e_i ; (e_u + c_u) * e_j],    c_u the mean vector of the user's training items,
+    [(e_u + c_u) * e_i ; (e_u + c_u) * e_j ; <e_u, e_i>, <e_u, e_j>, l_uij, log(1 + p_i), log(1 + p_j)],
 
-detached and standardised over the triplets that it is fitted to. A network with one hidden layer predicts the
-standardised value. It is fitted anew each time, so that it follows from the triplets and the seed alone.
+c_u the mean vector of the user's training items, l_uij the model's loss of the triplet, which in a pairwise loss falls
+with the margin of the scores, and p an item's training interactions. All are detached, and standardised over the
+triplets that the network is fitted to. It has one hidden layer, predicts the standardised value, and is fitted anew
+each time, so that it follows from the triplets and the seed alone.
 
 Sources: He and Ma, "Interpretable Triplet Importance for Personalized Ranking", CIKM 2024 (arXiv 2407.19469), for the
-triplet importance prediction; Wu et al. (TIL), CIKM 2022 (arXiv 2208.01709), for the state. Ours: the sizes, the
-standardisation, and that triplets of the last few refreshes are fitted together.
+triplet importance prediction; Wu et al. (TIL), CIKM 2022 (arXiv 2208.01709), for the products. Ours: the sizes, the
+standardisation, that triplets of the last few refreshes are fitted together, and the five numbers: the network would
+have to find a user's score of an item as the sum of many products, and hardness is what "lambda-ndcg@K" values.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from pydantic import Field
 from scipy.stats import spearmanr
 from torch import Tensor, nn
 
+from recval.adapter.rewards.validation import evaluating
 from recval.backbones import Backbone, Batch
 from recval.data import Interactions
 from recval.declarations import Declaration
@@ -30,6 +34,8 @@ from recval.errors import ModelError
 from recval.rng import isolated, torch_generator
 
 FIT_BATCH = 1024
+N_NUMBERS = 5
+"""How many numbers a state has besides the products."""
 
 
 class FitSettings(Declaration):
@@ -49,11 +55,11 @@ class FitSettings(Declaration):
 
 
 class TripletStates:
-    """The states of triplets, by the vectors that the model has at the moment.
+    """The states of triplets, by the vectors and the losses that the model has at the moment.
 
     Args:
-        backbone: the model.
-        train: the training interactions, whose items the users' means are of.
+        backbone: the model; it must have losses per sample.
+        train: the training interactions, whose items the users' means and the popularity are of.
         device: where the samples live.
 
     Raises:
@@ -71,7 +77,8 @@ class TripletStates:
                 f"the state of a triplet is made of products of a user's vector and an item's, but this model's have "
                 f"{lengths[0]} and {lengths[1]} numbers; choose a model such as BPR or LightGCN"
             )
-        self.width = 2 * lengths[0]
+        self.width = 2 * lengths[0] + N_NUMBERS
+        self._popularity = torch.from_numpy(train.item_counts()).to(device).log1p()
         self._means: Tensor | None = None
 
     @torch.no_grad()
@@ -88,9 +95,13 @@ class TripletStates:
         if self._means is None:
             self.refresh()
         assert self._means is not None
-        user = self._backbone.user_embeddings(batch.user) + self._means[batch.user]
-        of_items = (self._backbone.item_embeddings(items) for items in (batch.item, batch.negative))
-        return torch.cat([user * items for items in of_items], dim=1).float()
+        user, pair = self._backbone.user_embeddings(batch.user), (batch.item, batch.negative)
+        vectors = [self._backbone.item_embeddings(items) for items in pair]
+        with evaluating(self._backbone):
+            losses = self._backbone.loss_per_sample(batch)
+        numbers = [*((user * items).sum(1) for items in vectors), losses, *(self._popularity[items] for items in pair)]
+        towards = user + self._means[batch.user]
+        return torch.cat([*(towards * items for items in vectors), torch.stack(numbers, dim=1)], dim=1).float()
 
 
 @dataclass(frozen=True)

@@ -22,11 +22,13 @@ Before the first refresh training is as ever.
 How to choose: "focusing" on "negatives"; the reward "lambda-ndcg@10" for sparse data, "bpr" to tell noise. But try
 `HardNegatives` first: it costs less, and has gained more wherever both were tried. The values look one step ahead, and
 most of what a step does on validation data is particular to its user, which no network can tell of other triplets;
-`fits` says how much it can. With "lambda-ndcg@K" what it can tell is above all which items are recommended too much: on
-dense data the draws go to popular negatives, and training suffers. Not for models whose losses do not look at the
-negative. Training is rewarded by the validation part, so that the validation metric is flattered: compare by another.
+`fits` says how much it can. With "lambda-ndcg@K" it finds what is hard for a user, but also which items are recommended
+too much, and the network that was right before its draws is not so after them: on dense data the draws go to popular
+negatives, and training suffers. Not for models whose losses do not look at the negative. Training is rewarded by the
+validation part, so that the validation metric is flattered: compare by another.
 
-Cost: a refresh takes about as long as some epochs of a light model, and each sample asks for `candidates` predictions.
+Cost: a refresh takes about as long as some epochs of a light model, and each sample asks for `candidates` predictions,
+and so for as many losses.
 
 Source: He and Ma, "Interpretable Triplet Importance for Personalized Ranking", CIKM 2024 (arXiv 2407.19469). The
 schedule, temperature and proportions are ours, and so is `pool`. The authors' released code weighs the loss by the raw

@@ -7,10 +7,11 @@ moves, with Delta the sum of all, the Shapley value of a sample in the step is e
     order 1:  <grad M, Delta_m>                        where M is taken as linear over the step,
     order 2:  <grad M + H Delta / 2, Delta_m>          where M is taken as quadratic, H its Hessian.
 
-So the values of a step's samples sum to the change of the reward, as expanded. The value of an interaction is the mean
+So the values of a step's samples sum to the change of the reward, as expanded, where all weigh the same; a sample that
+training gives another weight is valued by the move that it would make without. The value of an interaction is the mean
 over the looked-at steps that it took part in: the sum over those steps is the value times their number.
 
-How to choose: order 1 with a `refresh` of many steps costs next to nothing, and steps are small, so that order 2 seldom
+How to choose: order 1 with a `refresh` of many steps costs little, and steps are small, so that order 2 seldom
 changes the ranking. Order 2 tells samples of a batch apart that do the same: they share what the batch does too much.
 Do not use it where the reward has no gradient (`DVR` with a metric), or where a value is to hold for other runs than
 this one: these are values of the steps that this run took.
@@ -20,10 +21,10 @@ in-run Data Shapley values; Pruthi et al., "Estimating Training Data Influence b
 NeurIPS 2020, equation 1. Different here: the step sizes are Adam's (`recval.adapter.meta_gradient`), the validation
 data is sampled anew at each refresh, the direction is kept between refreshes, and values are means over looks.
 
-Cost: a look takes the slopes of the batch's losses (`recval.adapter.derivatives`), for BPR a twentieth
-of a step, else about two backward passes of the batch. A refresh takes the reward's forward and backward pass and one
-backward pass of the batch; with order 2, which refreshes at every look, two of the reward. Memory for a direction of
-the size of the model.
+Cost: a look takes the slopes of the batch's losses (`recval.adapter.derivatives`), for BPR a tenth of a step, else
+about two backward passes of the batch. A refresh takes the reward's forward and backward pass, one backward pass of the
+batch and the step sizes of all parameters, two to three steps' worth; with order 2, which refreshes at every look, two
+of the reward. Memory for a direction of the size of the model, and for a number of each interaction.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from recval.adapter.derivatives import gradient, gradient_and_curvature, sample_slopes
+from recval.adapter.derivatives import gradient, gradient_and_curvature, slopes_towards
 from recval.adapter.meta_gradient import StepSizes, preconditioned
 from recval.backbones import Backbone, Batch
 from recval.data import Split
@@ -47,6 +48,7 @@ from recval.valuation.valuator import mean_one
 from recval.valuation.weightings.configured import Configured
 from recval.valuation.weightings.interaction_means import InteractionMeans
 from recval.valuation.weightings.outer_reward import OuterReward, check_outer_reward, outer_reward
+from recval.valuation.weightings.told import Told
 
 
 class InRunSettings(Declaration):
@@ -98,11 +100,13 @@ class InRun(Configured):
             ModelError: the model takes its steps itself.
         """
         self._loop, self._step_sizes, self.values = loop, preconditioned(loop.optimizer), None
-        self._steps = self._refreshed = 0
-        self._direction: list[Tensor] = []
-        self._looks: list[tuple[Tensor, Tensor]] = []
+        self._steps, self._refreshed = 0, -self.settings.refresh
         self._reward = outer_reward(self.settings.reward, loop, self.settings.users)
+        # It stays where it is in memory, and its numbers change: so nothing is prepared anew at a refresh.
+        self._direction = [torch.zeros_like(part) for part in loop.backbone.parameters()]
+        self._slopes = slopes_towards(loop.backbone, self._direction)
         self._gains = InteractionMeans(loop.split.train, loop.sampler.user.device)
+        self._told = Told(self._gains, len(loop.split.train), self._direction[0])
 
     def before_epoch(self, epoch: int) -> None:
         """Derive the epoch's validation samples, and its weights."""
@@ -118,11 +122,8 @@ class InRun(Configured):
         return mean_one(self._weights[batch.row]).to(losses) if self.settings.weigh else None
 
     def after_epoch(self, epoch: int) -> None:
-        """Add up the epoch's values, which at once is quicker than step by step."""
-        if self._looks:
-            rows, gains = zip(*self._looks, strict=True)
-            self._gains.add(torch.cat(rows), torch.cat(gains))
-            self._looks = []
+        """Add up the epoch's values."""
+        self._told.flush()
 
     def after_fit(self) -> None:
         """Value the training interactions."""
@@ -140,19 +141,25 @@ class InRun(Configured):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore what `state_dict` returned."""
         self._steps, self._refreshed = state["steps"], state["refreshed"]
-        self._direction = [part.to(self._loop.settings.device) for part in state["direction"]]
+        self._set(state["direction"])
         self._gains.load_state_dict(state["gains"])
 
     def _look(self, batch: Batch, losses: Tensor) -> None:
-        backbone, order = self._loop.backbone, self.settings.order
-        if order == 2 or not self._direction or self._steps - self._refreshed >= self.settings.refresh:
-            # A model with dropout draws from the global generator, which training is to find as it was.
-            with isolated(self._loop.seed, "in-run", self._steps):
-                reward = self._reward(backbone, self._generator)
-            self._direction = value_direction(losses, reward, list(backbone.parameters()), self._step_sizes, order)
-            self._refreshed = self._steps
-        slopes = sample_slopes(backbone, batch, self._direction, losses)
-        self._looks.append((batch.row, slopes / -len(batch)))
+        if self.settings.order == 2 or self._steps - self._refreshed >= self.settings.refresh:
+            self._refresh(losses)
+        self._told.add(batch.row, self._slopes(batch, losses), -len(batch))
+
+    def _refresh(self, losses: Tensor) -> None:
+        backbone = self._loop.backbone
+        # A model with dropout draws from the global generator, which training is to find as it was.
+        with isolated(self._loop.seed, "in-run", self._steps):
+            reward = self._reward(backbone, self._generator)
+        self._set(value_direction(losses, reward, list(backbone.parameters()), self._step_sizes, self.settings.order))
+        self._refreshed = self._steps
+
+    def _set(self, direction: Sequence[Tensor]) -> None:
+        for kept, part in zip(self._direction, direction, strict=True):
+            kept.copy_(part)
 
 
 def value_direction(

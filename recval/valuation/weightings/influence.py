@@ -45,7 +45,7 @@ from pydantic import Field
 from scipy.sparse.linalg import LinearOperator, cg
 from torch import Tensor
 
-from recval.adapter.derivatives import gradient, gradient_and_curvature, sample_slopes
+from recval.adapter.derivatives import gradient, gradient_and_curvature, slopes_towards
 from recval.adapter.rewards import differentiable_reward
 from recval.backbones import Backbone, Batch
 from recval.data import Split
@@ -131,8 +131,9 @@ class Influence(Configured):
         solved = dict(zip(map(id, block), self._solve(block, rising), strict=True))
         direction = [solved.get(id(part), torch.zeros_like(part)) for part in loop.backbone.parameters()]
         means = InteractionMeans(loop.split.train, loop.sampler.user.device)
+        slopes = slopes_towards(loop.backbone, direction)
         for batch in self._batches():
-            means.add(batch.row, -sample_slopes(loop.backbone, batch, direction) / self._n_samples)
+            means.add(batch.row, -slopes(batch) / self._n_samples)
         self.values = means.values()
 
     @property

@@ -163,16 +163,47 @@ def test_the_network_learns_what_can_be_told_from_the_states():
         assert low < fit.spearman + (0.05 if low > 0 else 0)
 
 
-def test_states_are_the_products_of_the_vectors():
+def test_states_are_the_products_of_the_vectors_the_scores_the_loss_and_the_popularity():
     torch.manual_seed(1)
-    backbone = Factors(SPLIT.train)
-    batch = TripletSampler(SPLIT.train).triplets(torch.arange(9), torch.Generator().manual_seed(2))
-    found = TripletStates(backbone, SPLIT.train)(batch)
+    backbone, train = Factors(SPLIT.train), SPLIT.train
+    batch = TripletSampler(train).triplets(torch.arange(9), torch.Generator().manual_seed(2))
+    found = TripletStates(backbone, train)(batch)
     users, items = backbone.user_embedding.weight.detach().numpy(), backbone.item_embedding.weight.detach().numpy()
     for place, (user, item, negative) in enumerate(zip(batch.user, batch.item, batch.negative, strict=True)):
-        mean = items[SPLIT.train.item[SPLIT.train.user == int(user)]].mean(0)
-        expected = np.concatenate([users[user] * items[i] + mean * items[i] for i in (item, negative)])
+        mean = items[train.item[train.user == int(user)]].mean(0)
+        products = [users[user] * items[i] + mean * items[i] for i in (item, negative)]
+        scores = [users[user] @ items[i] for i in (item, negative)]
+        popularity = [np.log1p((train.item == int(i)).sum()) for i in (item, negative)]
+        expected = np.concatenate([*products, scores, [np.log1p(np.exp(scores[1] - scores[0]))], popularity])
         np.testing.assert_allclose(found[place], expected, rtol=1e-5, atol=1e-8)
+
+
+@pytest.mark.parametrize("model", ["BPR", "LightGCN", "NGCF"])
+def test_the_network_finds_what_is_hard_for_the_user(model):
+    """Of several negatives it values the one that the model scores highest, whatever the items' popularity.
+
+    Vectors are far from their start, so that scores differ; some models score by vectors that they propagate first.
+    """
+    split, _ = planted(80, 60, 24)
+    backbone = build(model, split.train, {"embedding_size": 16}, seed=1)
+    with torch.no_grad():
+        for parameter in backbone.parameters():
+            parameter.mul_(4)
+    backbone.train()
+    sampler, states = TripletSampler(split.train), TripletStates(backbone, split.train)
+    batch = sampler.triplets(torch.arange(len(split.train)), torch.Generator().manual_seed(2))
+    backbone.eval()
+    scores = backbone.score(torch.arange(80))
+    hardness = scores[batch.user, batch.negative] - scores[batch.user, batch.item]
+    hardness = (hardness - hardness.mean()) / hardness.std(correction=0)
+    backbone.train()
+    fitted_to = fitted_model(states(batch), hardness, FitSettings(), seed=4)
+    unseen = candidates_of(batch[:200], 5, sampler, torch.Generator().manual_seed(5))
+    with torch.no_grad():
+        chosen = fitted_to(states(unseen)).view(-1, 5).argmax(1)
+    hardest = scores[unseen.user, unseen.negative].view(-1, 5).argmax(1)
+    assert (chosen == hardest).float().mean() > 0.8
+    assert backbone.training
 
 
 @pytest.mark.parametrize("model", ["LightGCN", "CompiledBPR", "NGCF"])

@@ -3,8 +3,8 @@ r"""EASE, exactly, at the price of an update where coalitions differ by few user
 With X the kept cells and :math:`P = (X^\top X + \lambda I)^{-1}`, EASE scores :math:`X - X P
 \operatorname{diag}(P)^{-1}`. Choose it first: it is among the best models of data with many interactions a user, it
 has no randomness of its own, and on ml-100k with users as players an evaluation takes as long as ranking its scores
-does. It keeps matrices of all pairs of items, and for fresh starts inverts them, so it is for catalogues of up to
-`EASE_ITEMS` items.
+does. It keeps matrices of all pairs of items, which fresh starts invert, and of all pairs of a user and an item, eight
+bytes a pair: it is for catalogues of up to `EASE_ITEMS` items, and for as many users as memory allows.
 
 Source: Steck, "Embarrassingly Shallow Autoencoders for Sparse Data", WWW 2019.
 """

@@ -7,7 +7,7 @@ from scipy.optimize import minimize
 
 from recval.errors import ConfigError, ModelError
 from recval.games import FunctionGame
-from recval.games.estimators import LeastCore, least_core
+from recval.games.least_core import LeastCore, least_core
 from recval.testing import AdditiveGame, AirportGame, GloveGame, SymmetricGame, VotingGame
 
 

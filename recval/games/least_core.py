@@ -21,13 +21,14 @@ players are within reach.
 
 Sources: Maschler, Peleg, Shapley, "Geometric properties of the kernel, nucleolus, and related solution concepts", 1979;
 Yan & Procaccia, "If you like Shapley then you'll love the core", AAAI 2021; Campi & Garatti, "The exact feasibility of
-randomized solutions of uncertain convex programs", 2008, theorem 1; Lawson & Hanson, "Solving least squares problems",
-1974, chapter 23 (least norm by non-negative least squares).
+randomized solutions of uncertain convex programs", 2008, theorem 1.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -37,15 +38,20 @@ from scipy import stats
 
 from recval.declarations import Declaration
 from recval.engine import Executor, Serial
-from recval.errors import ConfigError, ModelError
-from recval.games.evaluating import evaluate
+from recval.engine.executor import Report
+from recval.errors import ConfigError
+from recval.games.checkpoint import Checkpoint, identity_of
+from recval.games.estimators.base import Made, Rounds
 from recval.games.game import Coalitions, Floats, Game
+from recval.games.least_norm import payoffs_of
+from recval.games.making import Making
+from recval.games.progress import Progress
+from recval.games.stopping import MaxRounds
 from recval.games.values import Values
 from recval.rng import numpy_generator
 
 _MOST_PLAYERS = 15
 _CONFIDENCE = 0.95
-_SLACK = 1e-12
 
 
 class LeastCore(Declaration):
@@ -95,7 +101,9 @@ def least_core(
     *,
     seed: int,
     executor: Executor | None = None,
+    checkpoint: Path | None = None,
     players: pa.Table | None = None,
+    report: Report = lambda fraction: None,
 ) -> LeastCorePayoffs:
     """Return the payoffs of least norm in the least core.
 
@@ -104,27 +112,60 @@ def least_core(
         settings: the settings.
         seed: the drawn coalitions derive from it.
         executor: where coalitions are evaluated; by default here.
+        checkpoint: a file to continue from if it exists, and to keep the values of coalitions in.
         players: who the players are, one row each; by default their numbers, in the column `player`.
+        report: called with the share of the coalitions that were evaluated, in [0, 1].
 
     Raises:
         ConfigError: there are too many players for all coalitions.
         ModelError: the game gave a value that is not finite.
+        RunError: the checkpoint is of something else, or damaged.
     """
     n = game.n_players
     settings.check(n)
     players = pa.table({"player": np.arange(n)}) if players is None else players
     coalitions = _all(n) if settings.constraints is None else _drawn(n, settings.constraints, seed)
-    worth = evaluate(game, coalitions, executor or Serial()) - game.null_value
+    keeper = Checkpoint(checkpoint, identity_of(game, seed, settings=settings))
     total = game.grand_value - game.null_value
-    if not (np.isfinite(worth).all() and np.isfinite(total)):
-        raise ModelError("the game gave a coalition a value that is not finite; every value must be a finite number")
     payoffs, deficit = np.full(n, total / max(n, 1)), 0.0
     if len(coalitions):
+        worth = _values(_Each(game, coalitions), executor or Serial(), keeper, report) - game.null_value
         scale = max(np.abs(worth).max(), abs(total)) or 1.0
-        payoffs = scale * _payoffs(coalitions, worth / scale, total / scale)
+        payoffs = scale * payoffs_of(coalitions, worth / scale, total / scale)
         deficit = float((worth - coalitions @ payoffs).max())
+    report(1.0)
     values = Values.from_estimates(players, payoffs[None])
     return LeastCorePayoffs(values, deficit, _violated(n, settings.constraints), len(coalitions))
+
+
+@dataclass(frozen=True, eq=False)
+class _Each(Rounds):
+    """One round that finds the values of some coalitions, as if each of these were a player."""
+
+    game: Game
+    coalitions: Coalitions
+
+    divisible = True
+
+    def most_evaluations(self) -> int:
+        return len(self.coalitions)
+
+    def make(self, rounds: Sequence[int], seed: int) -> Made:
+        return self.game.value(self.coalitions)[None], np.array([len(self.coalitions)])
+
+    def piece(self, index: int, seed: int, part: slice) -> Floats:
+        return self.game.value(self.coalitions[part])
+
+    def joined(self, index: int, seed: int, values: Floats) -> Floats:
+        return values
+
+
+def _values(each: _Each, executor: Executor, keeper: Checkpoint, report: Report) -> Floats:
+    """Return the value of each coalition, shape [B]."""
+    n_coalitions = len(each.coalitions)
+    progress = keeper.read() or replace(Progress.none(n_coalitions), most_evaluations=n_coalitions)
+    making = Making(each, MaxRounds(rounds=1), 0, each.game.batch_size, executor, keeper, report)
+    return making.until_stopped(progress).all.mean
 
 
 def _all(n_players: int) -> Coalitions:
@@ -141,51 +182,6 @@ def _drawn(n_players: int, n_pairs: int, seed: int) -> Coalitions:
     while (trivial := drawn.all(1) | ~drawn.any(1)).any():
         drawn[trivial] = generator.random((trivial.sum(), n_players)) < 0.5
     return np.concatenate([drawn, ~drawn])
-
-
-def _payoffs(coalitions: Coalitions, worth: Floats, total: float) -> Floats:
-    """Return the payoffs with the least deficit, and among them those of least norm.
-
-    They are equal shares and deviations that add up to 0. With the coalitions centred, the least-norm deviations that
-    meet the inequalities lie in the span of the rows, and so add up to 0 by themselves.
-    """
-    share = coalitions.mean(1)
-    rows, asked = coalitions - share[:, None], worth - total * share
-    deficit = (asked - rows @ _some_payoffs(coalitions, worth, total)).max()
-    return total / coalitions.shape[1] + _least_norm(rows, asked - deficit - _SLACK)
-
-
-def _some_payoffs(coalitions: Coalitions, worth: Floats, total: float) -> Floats:
-    """Return payoffs with the least deficit, by a linear program."""
-    from scipy.optimize import linprog
-
-    n_rows, n = coalitions.shape
-    found = linprog(
-        np.append(np.zeros(n), 1.0),
-        A_ub=-np.column_stack([coalitions, np.ones(n_rows)]),
-        b_ub=-worth,
-        A_eq=np.append(np.ones(n), 0.0)[None],
-        b_eq=[total],
-        bounds=(None, None),
-        method="highs-ipm",
-        options={"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10},
-    )
-    if not found.success:
-        raise ModelError(f"the least core could not be found: {found.message}")
-    return found.x[:-1]
-
-
-def _least_norm(rows: Floats, bound: Floats) -> Floats:
-    """Return the y of least norm with rows @ y >= bound (Lawson & Hanson, algorithm LDP)."""
-    from scipy.optimize import nnls
-
-    scale = bound.max()
-    if scale <= 0:
-        return np.zeros(rows.shape[1])
-    matrix = np.vstack([rows.T, bound / scale])
-    target = np.append(np.zeros(rows.shape[1]), 1.0)
-    residual = matrix @ nnls(matrix, target)[0] - target
-    return -scale * residual[:-1] / residual[-1]
 
 
 def _violated(n_players: int, n_pairs: int | None) -> float:
