@@ -161,7 +161,7 @@ def test_an_interrupted_valuation_says_how_to_continue(command, valued, tmp_path
     folder, _ = valued
     words = ("value", folder / "tiny.yaml", "--out", tmp_path / "run", "--workers", 1)
     with monkeypatch.context() as patch:
-        patch.setattr("recval.engine.executor_of", lambda *_: Interrupted())
+        patch.setattr("recval.engine.BeginHere.map", Interrupted().map)
         stopped = command(*words)
     assert (stopped.code, stopped.out) == (130, "")
     assert stopped.err == f"interrupted; run the same command again to continue in {tmp_path / 'run'}\n"

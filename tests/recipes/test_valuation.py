@@ -217,7 +217,7 @@ class Popularity(StandaloneValuator):
     def value(self, valuing):
         train = valuing.split.train
         assert len(valuing.split.test) == 0
-        assert isinstance(valuing.executor, Serial)
+        assert isinstance(valuing.executor.rest, Serial)
         valuing.report(0.5)
         return Valued(Values.from_estimates(players_of(train), train.item_counts()[train.item][None]))
 
