@@ -18,7 +18,7 @@ Reference:
 from __future__ import annotations
 
 from functools import partial
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
@@ -27,17 +27,16 @@ from pydantic import Field
 from torch import Tensor
 
 from recval.backbones.als_kernel import solve
-from recval.backbones.base import Backbone, Batch
+from recval.backbones.closed_form import ClosedForm
 from recval.backbones.registry import model
 from recval.data import Interactions
-from recval.errors import DataError, ModelError
 from recval.ranking import ItemSets, Scorer
 
 Floats = npt.NDArray[np.float64]
 
 
 @model("ALS")
-class ALS(Backbone):
+class ALS(ClosedForm):
     """Implicit ALS, complete as it is built.
 
     Args:
@@ -48,8 +47,6 @@ class ALS(Backbone):
         sweeps: how many times users and items are solved for; the users once more in the end.
     """
 
-    needs_training = False
-    has_sample_losses = False
     of_users: Tensor
     of_items: Tensor
 
@@ -62,10 +59,8 @@ class ALS(Backbone):
         regularisation: Annotated[float, Field(gt=0)] = 30.0,
         sweeps: Annotated[int, Field(ge=1)] = 10,
     ) -> None:
-        super().__init__()
-        self.n_users, self.n_items = len(train.users), len(train.items)
+        super().__init__(train)
         self.alpha, self.regularisation = alpha, regularisation
-        self._item_ids = train.items.ids
         rows = ItemSets.of(train)
         columns = _transposed(rows)
         items = torch.randn(self.n_items, n_factors, dtype=torch.float64).numpy() / np.sqrt(n_factors)
@@ -75,14 +70,6 @@ class ALS(Backbone):
         users = solve(rows.indptr, rows.items, items, alpha, regularisation)
         self.register_buffer("of_users", torch.from_numpy(users))
         self.register_buffer("of_items", torch.from_numpy(items))
-
-    def loss_per_sample(self, batch: Batch) -> NoReturn:
-        """Refuse: the model is complete as it is built.
-
-        Raises:
-            ModelError: always.
-        """
-        raise ModelError("ALS is complete as it is built, so it has no losses to train on")
 
     def score(self, users: Tensor) -> Tensor:
         """Return the scores of all items for the users of the training interactions, shape [U, n_items]."""
@@ -94,11 +81,7 @@ class ALS(Backbone):
         Raises:
             DataError: the items are not the model's.
         """
-        if not interactions.items.ids.equals(self._item_ids):
-            raise DataError(
-                f"the interactions must be with the {self.n_items:,} items that ALS was built on, found "
-                f"{len(interactions.items):,} items, some of them others or in another order"
-            )
+        self.check_items(interactions)
         rows, items = ItemSets.of(interactions), self.of_items.cpu().numpy()
         users = torch.from_numpy(solve(rows.indptr, rows.items, items, self.alpha, self.regularisation))
         return partial(self._score, users.to(self.of_items.device))

@@ -15,7 +15,7 @@ Reference:
 from __future__ import annotations
 
 from functools import partial
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
@@ -26,11 +26,11 @@ from scipy.sparse.linalg import svds
 from torch import Tensor
 from torch.nn.functional import embedding_bag
 
-from recval.backbones.base import Backbone, Batch
+from recval.backbones.closed_form import ClosedForm
 from recval.backbones.graph import UserItemGraph
 from recval.backbones.registry import model
 from recval.data import Interactions
-from recval.errors import DataError, ModelError
+from recval.errors import ModelError
 from recval.ranking import ItemSets, Scorer
 
 _ZERO = 1e-9
@@ -38,7 +38,7 @@ _ZERO = 1e-9
 
 
 @model("GFCF")
-class GFCF(Backbone):
+class GFCF(ClosedForm):
     """GF-CF, complete as it is built.
 
     Args:
@@ -47,8 +47,6 @@ class GFCF(Backbone):
         n_factors: how many singular vectors it keeps; vectors of singular value zero are left out.
     """
 
-    needs_training = False
-    has_sample_losses = False
     to_factors: Tensor
     from_factors: Tensor
 
@@ -59,11 +57,9 @@ class GFCF(Backbone):
         alpha: Annotated[float, Field(ge=0)] = 0.3,
         n_factors: Annotated[int, Field(ge=1)] = 256,
     ) -> None:
-        super().__init__()
-        self.n_users, self.n_items = len(train.users), len(train.items)
+        super().__init__(train)
         self.alpha = alpha
         self.graph = UserItemGraph(train)
-        self._item_ids = train.items.ids
         self._history = ItemSets.of(train)
         scale = self.graph.scale.double()
         factors = torch.from_numpy(_right_singular_vectors(self._history, scale.numpy(), n_factors))
@@ -71,14 +67,6 @@ class GFCF(Backbone):
         precision = self.graph.scale.dtype
         self.register_buffer("to_factors", (factors * of_items).to(precision), persistent=False)
         self.register_buffer("from_factors", (factors / of_items).to(precision), persistent=False)
-
-    def loss_per_sample(self, batch: Batch) -> NoReturn:
-        """Refuse: the model is complete as it is built.
-
-        Raises:
-            ModelError: always.
-        """
-        raise ModelError("GFCF is complete as it is built, so it has no losses to train on")
 
     def score(self, users: Tensor) -> Tensor:
         """Return the scores of all items for the users of the training interactions, shape [U, n_items]."""
@@ -90,11 +78,7 @@ class GFCF(Backbone):
         Raises:
             DataError: the items are not the model's.
         """
-        if not interactions.items.ids.equals(self._item_ids):
-            raise DataError(
-                f"the interactions must be with the {self.n_items:,} items that GFCF was built on, found "
-                f"{len(interactions.items):,} items, some of them others or in another order"
-            )
+        self.check_items(interactions)
         return partial(self._score, ItemSets.of(interactions))
 
     def user_embeddings(self, users: Tensor) -> Tensor:

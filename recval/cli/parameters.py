@@ -10,6 +10,10 @@ import typer
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a finished run.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")]
+Overrides = Annotated[
+    list[str] | None, typer.Argument(metavar="KEY=VALUE", help="What differs from the file, in YAML.")
+]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Processes; by default one per core.")]
 Cluster = Annotated[
     str | None,

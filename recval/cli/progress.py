@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import typer
 from rich.console import Console
 
 if TYPE_CHECKING:
@@ -17,6 +19,17 @@ if TYPE_CHECKING:
 def working(what: str) -> AbstractContextManager[object]:
     """Show that something is being done whose length is not known."""
     return Console(stderr=True).status(f"{what} …")
+
+
+@contextmanager
+def continuable(folder: Path, *, quiet: bool) -> Iterator[Stage]:
+    """Give what opens a stage of what is written to a folder; say how to continue where it is interrupted."""
+    try:
+        with stages(quiet=quiet) as stage:
+            yield stage
+    except KeyboardInterrupt:
+        typer.echo(f"interrupted; run the same command again to continue in {folder}", err=True)
+        raise typer.Exit(130) from None
 
 
 @contextmanager

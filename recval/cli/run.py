@@ -10,8 +10,8 @@ import typer
 
 from recval.cli.config_files import read_for
 from recval.cli.output import show
-from recval.cli.parameters import Cluster, Workers, examples, run_folder
-from recval.cli.progress import stages
+from recval.cli.parameters import Cluster, Overrides, Quiet, Workers, examples, run_folder
+from recval.cli.progress import continuable
 from recval.errors import ConfigError
 
 app = typer.Typer()
@@ -26,13 +26,11 @@ app = typer.Typer()
 )
 def run(
     config: Annotated[str, typer.Argument(metavar="CONFIG", help="A recipe's name, or the path of a .yaml file.")],
-    overrides: Annotated[
-        list[str] | None, typer.Argument(metavar="KEY=VALUE", help="What differs from the recipe, in YAML.")
-    ] = None,
+    overrides: Overrides = None,
     out: Annotated[Path | None, typer.Option(help="The run's folder; by default runs/NAME.")] = None,
     workers: Workers = None,
     cluster: Cluster = None,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Run a recipe, or continue it: whatever is in the run's folder already is kept."""
     from recval.declarations import find
@@ -40,17 +38,13 @@ def run(
     path = find("configs", config)
     changes = parse_overrides(overrides or [])
     out = run_folder(out, Path("runs") / path.stem, cluster)
-    try:
-        with stages(quiet=quiet) as stage:
-            from recval.engine import executor_of
-            from recval.recipes import Recipe
-            from recval.recipes import run as run_recipe
+    with continuable(out, quiet=quiet) as stage:
+        from recval.engine import executor_of
+        from recval.recipes import Recipe
+        from recval.recipes import run as run_recipe
 
-            recipe = read_for("run", config, path, Recipe, changes)
-            finished = run_recipe(recipe, out, executor_of(workers, cluster), stage)
-    except KeyboardInterrupt:
-        typer.echo(f"interrupted; run the same command again to continue in {out}", err=True)
-        raise typer.Exit(130) from None
+        recipe = read_for("run", config, path, Recipe, changes)
+        finished = run_recipe(recipe, out, executor_of(workers, cluster), stage)
     from recval.report.console import console_table
 
     show(console_table(finished))

@@ -9,8 +9,8 @@ import typer
 
 from recval.cli.config_files import read_for
 from recval.cli.output import show_table
-from recval.cli.parameters import Cluster, Workers, examples, run_folder
-from recval.cli.progress import stages
+from recval.cli.parameters import Cluster, Overrides, Quiet, Workers, examples, run_folder
+from recval.cli.progress import continuable
 from recval.cli.run import parse_overrides
 
 if TYPE_CHECKING:
@@ -30,14 +30,12 @@ app = typer.Typer()
 )
 def tune(
     config: Annotated[str, typer.Argument(metavar="CONFIG", help="A search's name, or the path of a .yaml file.")],
-    overrides: Annotated[
-        list[str] | None, typer.Argument(metavar="KEY=VALUE", help="What differs from the search, in YAML.")
-    ] = None,
+    overrides: Overrides = None,
     out: Annotated[Path | None, typer.Option(help="The search's folder; by default search/NAME.")] = None,
     card: Annotated[Path | None, typer.Option(help="A model card of one's own to write the winner into.")] = None,
     workers: Workers = None,
     cluster: Cluster = None,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Search for what does best on the validation part, or continue: trials that have ended are kept."""
     from recval.declarations import find
@@ -45,20 +43,16 @@ def tune(
     path = find("configs", config)
     changes = parse_overrides(overrides or [])
     out = run_folder(out, Path("search") / path.stem, cluster)
-    try:
-        with stages(quiet=quiet) as stage:
-            from recval.backbones.card_file import read_own_card, write_tuned
-            from recval.engine import executor_of
-            from recval.recipes.search import Search
-            from recval.recipes.search import tune as run_search
+    with continuable(out, quiet=quiet) as stage:
+        from recval.backbones.card_file import read_own_card, write_tuned
+        from recval.engine import executor_of
+        from recval.recipes.search import Search
+        from recval.recipes.search import tune as run_search
 
-            search = read_for("tune", config, path, Search, changes)
-            if card is not None:
-                read_own_card(card, search.model.name)
-            tuned = run_search(search, out, executor_of(workers, cluster), stage)
-    except KeyboardInterrupt:
-        typer.echo(f"interrupted; run the same command again to continue in {out}", err=True)
-        raise typer.Exit(130) from None
+        search = read_for("tune", config, path, Search, changes)
+        if card is not None:
+            read_own_card(card, search.model.name)
+        tuned = run_search(search, out, executor_of(workers, cluster), stage)
     _print(tuned)
     if card is not None:
         write_tuned(card, search.dataset, tuned.parameters, tuned.training)

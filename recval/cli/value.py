@@ -9,8 +9,8 @@ import typer
 
 from recval.cli.config_files import read_for
 from recval.cli.output import show_json, show_table
-from recval.cli.parameters import AsJson, Cluster, Workers, examples, run_folder
-from recval.cli.progress import stages
+from recval.cli.parameters import AsJson, Cluster, Overrides, Quiet, Workers, examples, run_folder
+from recval.cli.progress import continuable
 from recval.cli.run import parse_overrides
 from recval.cli.values import show_values
 
@@ -31,13 +31,11 @@ app = typer.Typer()
 )
 def value(
     config: Annotated[str, typer.Argument(metavar="CONFIG", help="A recipe's name, or the path of a .yaml file.")],
-    overrides: Annotated[
-        list[str] | None, typer.Argument(metavar="KEY=VALUE", help="What differs from the recipe, in YAML.")
-    ] = None,
+    overrides: Overrides = None,
     out: Annotated[Path | None, typer.Option(help="The run's folder; by default runs/NAME.")] = None,
     workers: Workers = None,
     cluster: Cluster = None,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
+    quiet: Quiet = False,
     json: AsJson = False,
 ) -> None:
     """Value the training interactions by every method of a recipe that gives values, or continue; nothing is tested."""
@@ -46,16 +44,12 @@ def value(
     path = find("configs", config)
     changes = parse_overrides(overrides or [])
     out = run_folder(out, Path("runs") / path.stem, cluster)
-    try:
-        with stages(quiet=quiet) as stage:
-            from recval.engine import executor_of
-            from recval.recipes import Recipe, run_valuation
+    with continuable(out, quiet=quiet) as stage:
+        from recval.engine import executor_of
+        from recval.recipes import Recipe, run_valuation
 
-            recipe = read_for("value", config, path, Recipe, changes)
-            valued = run_valuation(recipe, out, executor_of(workers, cluster), stage)
-    except KeyboardInterrupt:
-        typer.echo(f"interrupted; run the same command again to continue in {out}", err=True)
-        raise typer.Exit(130) from None
+        recipe = read_for("value", config, path, Recipe, changes)
+        valued = run_valuation(recipe, out, executor_of(workers, cluster), stage)
     _show(valued, json=json)
 
 

@@ -9,8 +9,8 @@ import typer
 
 from recval.cli.config_files import read_for
 from recval.cli.output import show_table
-from recval.cli.parameters import Cluster, Workers, examples, run_folder
-from recval.cli.progress import stages
+from recval.cli.parameters import Cluster, Overrides, Quiet, Workers, examples, run_folder
+from recval.cli.progress import continuable
 from recval.cli.run import parse_overrides
 
 if TYPE_CHECKING:
@@ -29,13 +29,11 @@ app = typer.Typer()
 )
 def value_study(
     config: Annotated[str, typer.Argument(metavar="CONFIG", help="A study's name, or the path of a .yaml file.")],
-    overrides: Annotated[
-        list[str] | None, typer.Argument(metavar="KEY=VALUE", help="What differs from the study, in YAML.")
-    ] = None,
+    overrides: Overrides = None,
     out: Annotated[Path | None, typer.Option(help="The study's folder; by default studies/NAME.")] = None,
     workers: Workers = None,
     cluster: Cluster = None,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Find out what values mean, or continue: noise detection, curves, target metrics, stability, cost."""
     from recval.declarations import find
@@ -43,17 +41,13 @@ def value_study(
     path = find("configs", config)
     changes = parse_overrides(overrides or [])
     out = run_folder(out, Path("studies") / path.stem, cluster)
-    try:
-        with stages(quiet=quiet) as stage:
-            from recval.engine import executor_of
-            from recval.recipes.study import Study
-            from recval.recipes.study import study as run_study
+    with continuable(out, quiet=quiet) as stage:
+        from recval.engine import executor_of
+        from recval.recipes.study import Study
+        from recval.recipes.study import study as run_study
 
-            asked = read_for("value-study", config, path, Study, changes)
-            folder, tables = run_study(asked, out, executor_of(workers, cluster), stage)
-    except KeyboardInterrupt:
-        typer.echo(f"interrupted; run the same command again to continue in {out}", err=True)
-        raise typer.Exit(130) from None
+        asked = read_for("value-study", config, path, Study, changes)
+        folder, tables = run_study(asked, out, executor_of(workers, cluster), stage)
     _print(tables)
     typer.echo(folder.report_path)
 

@@ -41,7 +41,7 @@ from recval.engine import Executor, Serial
 from recval.engine.executor import Report
 from recval.errors import ConfigError
 from recval.games.checkpoint import Checkpoint, identity_of
-from recval.games.estimators.base import Made, Rounds
+from recval.games.estimators.base import DivisibleRounds, Made
 from recval.games.game import Coalitions, Floats, Game
 from recval.games.least_norm import payoffs_of
 from recval.games.making import Making
@@ -139,13 +139,11 @@ def least_core(
 
 
 @dataclass(frozen=True, eq=False)
-class _Each(Rounds):
+class _Each(DivisibleRounds):
     """One round that finds the values of some coalitions, as if each of these were a player."""
 
     game: Game
     coalitions: Coalitions
-
-    divisible = True
 
     def most_evaluations(self) -> int:
         return len(self.coalitions)

@@ -8,18 +8,17 @@ and can be continued in their midst.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any, cast
 
 import numpy as np
 
-from recval.engine import Executor
+from recval.engine import Executor, in_order
 from recval.engine.executor import Report
 from recval.errors import ModelError
 from recval.games.checkpoint import Checkpoint
-from recval.games.estimators.base import Made, Rounds
+from recval.games.estimators.base import DivisibleRounds, Made, Rounds
 from recval.games.game import Floats
 from recval.games.progress import Progress
 from recval.games.stopping import StoppingRule, check_bounded
@@ -55,13 +54,11 @@ class Making:
             ModelError: the game gave a value that is not finite.
         """
         check_bounded(self.stop, progress)
-        in_pieces = self.rounds.divisible and progress.most_evaluations > self.batch_size
         furthest = 0.0
         try:
             while self.stop.completion(progress) < 1:
                 planned = progress.rounds + math.ceil(self.stop.remaining(progress))
-                steps = (self._by_pieces if in_pieces else self._by_rounds)(progress, planned)
-                with closing(steps):
+                with closing(self._steps(progress, planned)) as steps:
                     for progress in steps:
                         completion = self.stop.completion(progress)
                         furthest = max(completion + self._begun(progress, completion), furthest)
@@ -73,6 +70,13 @@ class Making:
             self.checkpoint.write(progress, now=True)
         return progress
 
+    def _steps(self, progress: Progress, planned: int) -> Generator[Progress]:
+        """Return the progress after each task."""
+        rounds = self.rounds
+        if isinstance(rounds, DivisibleRounds) and progress.most_evaluations > self.batch_size:
+            return self._by_pieces(rounds, progress, planned)
+        return self._by_rounds(progress, planned)
+
     def _by_rounds(self, progress: Progress, planned: int) -> Generator[Progress]:
         """Yield the progress after each task of some rounds, the last one up to the round that meets the rule.
 
@@ -81,7 +85,7 @@ class Making:
         """
         size = max(self.batch_size // max(progress.most_evaluations, 1), 1)
         tasks = range(progress.rounds - progress.rounds % size, planned, size)
-        with closing(self._in_order(_make, tasks, (self.rounds, self.seed, size, planned))) as results:
+        with closing(in_order(self.executor, _make, tasks, (self.rounds, self.seed, size, planned))) as results:
             for first, (estimates, evaluations) in zip(tasks, results, strict=True):
                 _check_finite(estimates)
                 for row in range(progress.rounds - first, len(estimates)):
@@ -90,7 +94,7 @@ class Making:
                         break
                 yield progress
 
-    def _by_pieces(self, progress: Progress, planned: int) -> Generator[Progress]:
+    def _by_pieces(self, rounds: DivisibleRounds, progress: Progress, planned: int) -> Generator[Progress]:
         """Yield the progress after each piece of a round."""
         size, most = self.batch_size, progress.most_evaluations
         pieces = math.ceil(most / size)
@@ -98,7 +102,7 @@ class Making:
         values, end = np.empty(most), done * size
         values[:end] = progress.begun[:end]
         tasks = range(progress.rounds * pieces + done, planned * pieces)
-        with closing(self._in_order(_make_piece, tasks, (self.rounds, self.seed, size, pieces))) as results:
+        with closing(in_order(self.executor, _make_piece, tasks, (rounds, self.seed, size, pieces))) as results:
             for piece in results:
                 _check_finite(piece)
                 start, end = end, end + len(piece)
@@ -106,21 +110,9 @@ class Making:
                 if end < most:
                     yield progress.with_begun(values[:end])
                     continue
-                progress = progress.plus(self.rounds.joined(progress.rounds, self.seed, values), most)
+                progress = progress.plus(rounds.joined(progress.rounds, self.seed, values), most)
                 values, end = np.empty(most), 0
                 yield progress
-
-    def _in_order(self, function: Callable[..., Any], tasks: Sequence[int], shared: Any) -> Generator[Any]:
-        """Yield the results of tasks in their order, whatever the order of completion."""
-        early: dict[int, Any] = {}
-        due = 0
-        results = self.executor.map(function, tasks, shared, lambda position, fraction: None)
-        with closing(cast(Generator[tuple[int, Any]], results)):
-            for position, result in results:
-                early[position] = result
-                while due in early:
-                    yield early.pop(due)
-                    due += 1
 
     def _begun(self, progress: Progress, completion: float) -> float:
         """Return the share of the work that a round is which was begun."""
@@ -135,7 +127,7 @@ def _make(shared: tuple[Rounds, int, int, int], first: int, report: Report) -> M
     return rounds.make(range(first, min(first + size, planned)), seed)
 
 
-def _make_piece(shared: tuple[Rounds, int, int, int], task: int, report: Report) -> Floats:
+def _make_piece(shared: tuple[DivisibleRounds, int, int, int], task: int, report: Report) -> Floats:
     """Return the values of a piece of a round."""
     rounds, seed, size, pieces = shared
     index, piece = divmod(task, pieces)

@@ -27,12 +27,9 @@ class Rounds(ABC):
 
     Attributes:
         preparation: how many coalitions were evaluated to get ready.
-        divisible: whether a round can be made in pieces, by `piece` and `joined`. It then evaluates
-            `most_evaluations` coalitions, and they do not depend on each other's values.
     """
 
     preparation: int = 0
-    divisible: bool = False
 
     @property
     def exact(self) -> bool:
@@ -47,13 +44,17 @@ class Rounds(ABC):
     def make(self, rounds: Sequence[int], seed: int) -> Made:
         """Return the estimates of some rounds and what they cost."""
 
+
+class DivisibleRounds(Rounds, ABC):
+    """Rounds that can be made in pieces: each evaluates `most_evaluations` coalitions, whatever their values are."""
+
+    @abstractmethod
     def piece(self, index: int, seed: int, part: slice) -> Floats:
         """Return the values of a part of the coalitions of a round."""
-        raise NotImplementedError
 
+    @abstractmethod
     def joined(self, index: int, seed: int, values: Floats) -> Floats:
         """Return the estimate of a round from the values of all its coalitions, shape [n]."""
-        raise NotImplementedError
 
 
 class Estimator(Declaration, ABC):

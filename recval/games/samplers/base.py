@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from recval.engine import Executor
 from recval.errors import ConfigError
-from recval.games.estimators.base import Estimator, Made, Rounds
+from recval.games.estimators.base import DivisibleRounds, Estimator, Made, Rounds
 from recval.games.evaluating import in_batches
 from recval.games.game import Coalitions, Floats, Game
 from recval.games.semivalues import SemiValue
@@ -79,7 +79,7 @@ class Sampler(Estimator, ABC):
 
 
 @dataclass(eq=False)
-class PlainRounds(Rounds):
+class PlainRounds(DivisibleRounds):
     """A sampler's rounds, without anything added to them.
 
     Attributes:
@@ -92,8 +92,6 @@ class PlainRounds(Rounds):
     game: Game
     semivalue: SemiValue
     _latest: tuple[int, int, Draw] | None = field(default=None, init=False, repr=False)
-
-    divisible = True
 
     @property
     def exact(self) -> bool:

@@ -29,13 +29,12 @@ from pydantic import Field
 from recval.backbones import build, complete
 from recval.backbones.als import ALS
 from recval.data import Interactions, Split
-from recval.errors import DataError
 from recval.games.sums import values_of_sums
 from recval.games.values import Values, players_of
 from recval.ranking import ItemSets
 from recval.valuation.standalone.als_kernel import own_changes
 from recval.valuation.standalone.base import StandaloneValuator, Valued, Valuing
-from recval.valuation.standalone.margins import Margins, distinct
+from recval.valuation.standalone.margins import Margins, check_judged, distinct
 
 
 class AlsLeaveOneOut(StandaloneValuator):
@@ -58,8 +57,7 @@ class AlsLeaveOneOut(StandaloneValuator):
             DataError: there are no validation interactions.
         """
         complete("ALS", self.parameters)
-        if len(split.valid) == 0:
-            raise DataError("leaving out is judged by validation interactions, and there are none; split some off")
+        check_judged(split)
 
     def value(self, valuing: Valuing) -> Valued:
         """Return the values of the training interactions.

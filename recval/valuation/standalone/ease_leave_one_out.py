@@ -33,15 +33,14 @@ from pydantic import Field
 from recval.adapter.leave_one_out import check_ease
 from recval.data import Interactions, Split
 from recval.data.interactions import Codes
+from recval.engine import in_order
 from recval.engine.executor import Report
-from recval.errors import DataError
 from recval.games.sums import values_of_sums
 from recval.ranking import ItemSets
 from recval.valuation.recommender_games.grouping import OneEach
 from recval.valuation.standalone.base import StandaloneValuator, Valued, Valuing
 from recval.valuation.standalone.ease_kernel import interaction_changes, user_changes
-from recval.valuation.standalone.margins import Margins, distinct
-from recval.valuation.standalone.ordered import in_order
+from recval.valuation.standalone.margins import Margins, check_judged, distinct
 
 Floats = npt.NDArray[np.float64]
 _USERS_A_TASK = 32
@@ -68,8 +67,7 @@ class EaseLeaveOneOut(StandaloneValuator):
             DataError: there are more than `EASE_ITEMS` items, or no validation interactions.
         """
         check_ease(split.train)
-        if len(split.valid) == 0:
-            raise DataError("leaving out is judged by validation interactions, and there are none; split some off")
+        check_judged(split)
 
     def value(self, valuing: Valuing) -> Valued:
         """Return the values of the training interactions, and of the users where these are left out.

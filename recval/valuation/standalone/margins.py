@@ -49,8 +49,7 @@ class Margins:
         """
         sets = ItemSets.of(split.valid).without(ItemSets.of(split.train))
         users = sets.nonempty()
-        if len(users) == 0:
-            raise DataError("leaving out is judged by validation interactions, and there are none; split some off")
+        _check_any(len(users))
         position, wanted = sets.cells(users)
         indptr = np.concatenate([[0], np.cumsum(sets.counts[users])])
         sampler = TripletSampler(split.train, exclude=[split.valid])
@@ -72,3 +71,17 @@ def distinct(train: Interactions) -> tuple[Codes, npt.NDArray[np.bool_]]:
     keys = train.user * len(train.items) + train.item
     _, place, counts = np.unique(keys, return_inverse=True, return_counts=True)
     return place.reshape(-1), counts[place.reshape(-1)] == 1
+
+
+def check_judged(split: Split) -> None:
+    """Check that there is something to judge leaving out by.
+
+    Raises:
+        DataError: there are no validation interactions.
+    """
+    _check_any(len(split.valid))
+
+
+def _check_any(number: int) -> None:
+    if number == 0:
+        raise DataError("leaving out is judged by validation interactions, and there are none; split some off")

@@ -48,6 +48,7 @@ from pydantic import Field
 from recval.backbones import build
 from recval.data import Interactions, Split
 from recval.data.interactions import Codes
+from recval.engine import in_order
 from recval.engine.executor import Report
 from recval.errors import DataError
 from recval.games.sums import values_of_sums
@@ -55,7 +56,6 @@ from recval.games.values import players_of
 from recval.ranking import ItemSets
 from recval.training import Loop
 from recval.valuation.standalone.base import StandaloneValuator, Valued, Valuing
-from recval.valuation.standalone.ordered import in_order
 from recval.valuation.standalone.vote_kernel import add_vote_values
 
 Floats = npt.NDArray[np.float64]

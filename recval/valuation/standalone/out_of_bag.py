@@ -35,6 +35,7 @@ from pydantic import Field
 from recval.adapter.leave_one_out import EASE_ITEMS
 from recval.backbones import Backbone, build, complete
 from recval.data import Interactions, Split
+from recval.engine import in_order
 from recval.engine.executor import Report
 from recval.errors import DataError, ModelError
 from recval.ranking import ItemSets
@@ -44,7 +45,6 @@ from recval.training import Loop, Training
 from recval.valuation.standalone.bag_kernel import percentiles
 from recval.valuation.standalone.bag_sums import Keeper, Sums
 from recval.valuation.standalone.base import StandaloneValuator, Valued, Valuing
-from recval.valuation.standalone.ordered import in_order
 
 Floats = npt.NDArray[np.float64]
 _USERS_A_BLOCK = 256

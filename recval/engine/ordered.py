@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from typing import Any, cast
 
-from recval.engine import Executor
-from recval.engine.executor import Function, Report
+from recval.engine.executor import Executor, Function, Report
 
 
 def in_order(
-    executor: Executor, function: Function, tasks: Sequence[Any], shared: Any, report: Report
-) -> Iterator[Any]:
+    executor: Executor, function: Function, tasks: Sequence[Any], shared: Any, report: Report = lambda fraction: None
+) -> Generator[Any]:
     """Yield the result of each task, the first one first; what is completed earlier waits.
 
     Args:
