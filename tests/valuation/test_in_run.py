@@ -134,10 +134,10 @@ def gradient_of_step(model):
 @pytest.mark.parametrize(
     ("settings", "rewards", "looks"),
     [
-        ({"refresh": 3}, 4, 10),
-        ({"refresh": 1}, 10, 10),
-        ({"refresh": 50}, 1, 10),
-        ({"refresh": 3, "interval": 2}, 3, 5),
+        ({"refresh": 3, "interval": 1}, 4, 10),
+        ({"refresh": 1, "interval": 1}, 10, 10),
+        ({"refresh": 50, "interval": 1}, 1, 10),
+        ({"refresh": 3}, 3, 5),
         ({"order": 2, "refresh": 50, "interval": 2}, 5, 5),
     ],
 )

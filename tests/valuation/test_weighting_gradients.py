@@ -65,7 +65,7 @@ class Step:
 
 
 def test_in_run_values_are_what_a_weight_does_to_the_reward_after_the_step():
-    callback = InRun(users=6)
+    callback = InRun(interval=1, users=6)
     step = Step(callback)
     callback.weigh(step.batch, step.losses())
     callback.after_epoch(0)
@@ -98,7 +98,7 @@ def test_in_run_values_look_every_so_many_steps():
 def test_in_run_values_weigh_by_standardised_values_at_the_epochs_beginning_only_if_told_to():
     split = planted(30, 40, 16)[0]
     assert InRun(users=10).settings.weigh is False
-    callback = InRun(users=10, weigh=True, temperature=0.5)
+    callback = InRun(interval=1, users=10, weigh=True, temperature=0.5)
     loop = fitted(callback, split, epochs=1, batch_size=60)
     callback.before_epoch(1)
     batch = loop.sampler.triplets(torch.arange(40), torch.Generator().manual_seed(0))
@@ -207,7 +207,7 @@ def test_the_network_starts_with_equal_weights_and_learns_at_looks_only():
 def test_what_clean_validation_tells_finds_more_noise_than_losses_do():
     """A fifth of the training interactions is with the other group's items; validation is clean."""
     found = {}
-    for callback in (LossRanking(), InRun(refresh=1, users=80), GradientMatching(interval=1, learning_rate=0.02)):
+    for callback in (LossRanking(), InRun(interval=1, refresh=1, users=80), GradientMatching(interval=1, learning_rate=0.02)):
         split, noise = noisy_split()
         torch.manual_seed(0)
         fitted(callback, split)

@@ -11,8 +11,9 @@ So the values of a step's samples sum to the change of the reward, as expanded, 
 training gives another weight is valued by the move that it would make without. The value of an interaction is the mean
 over the looked-at steps that it took part in: the sum over those steps is the value times their number.
 
-How to choose: order 1 with a `refresh` of many steps costs little, and steps are small, so that order 2 seldom
-changes the ranking. Order 2 tells samples of a batch apart that do the same: they share what the batch does too much.
+How to choose: order 1 with an `interval` of 2 and a `refresh` of many steps costs a tenth of a plain training. Steps
+are small, so that order 2 seldom changes the ranking. Order 2 tells samples of a batch apart that do the same: they
+share what the batch does too much.
 Do not use it where the reward has no gradient (`DVR` with a metric), or where a value is to hold for other runs than
 this one: these are values of the steps that this run took.
 
@@ -60,7 +61,8 @@ class InRunSettings(Declaration):
         users: validation users a refresh.
         refresh: steps between two new gradients of the reward. With order 2 there is one at every look, since the
             curvature is along the batch's own step.
-        interval: steps between two looks.
+        interval: steps between two looks. Epochs are shuffled, so that with 2 each interaction is looked at in half
+            of them, whichever these are.
         weigh: whether to train on the values too: weights sigmoid(z / temperature), scaled to mean 1, with z the
             standardised values at the epoch's beginning.
         temperature: how much a difference in z must be to change a weight.
@@ -70,7 +72,7 @@ class InRunSettings(Declaration):
     reward: OuterReward = "bpr"
     users: int = Field(128, ge=1)
     refresh: int = Field(50, ge=1)
-    interval: int = Field(1, ge=1)
+    interval: int = Field(2, ge=1)
     weigh: bool = False
     temperature: float = Field(1.0, gt=0, allow_inf_nan=False)
 
