@@ -21,10 +21,12 @@ if TYPE_CHECKING:
     from recval.ranking.comparing import compare
     from recval.recipes import Recipe, Result, fit, run, value
     from recval.training import Callback, Training
+    from recval.uplift import Customers, UpliftModel
     from recval.valuation import DVR
 
 _HOME = {
     "Callback": "recval.training",
+    "Customers": "recval.uplift",
     "DVR": "recval.valuation",
     "Interactions": "recval.data",
     "Recipe": "recval.recipes",
@@ -32,6 +34,7 @@ _HOME = {
     "Result": "recval.recipes",
     "Split": "recval.data",
     "Training": "recval.training",
+    "UpliftModel": "recval.uplift",
     "Values": "recval.games",
     "compare": "recval.ranking.comparing",
     "fit": "recval.recipes",
@@ -44,12 +47,14 @@ _HOME = {
 __all__ = [
     "DVR",
     "Callback",
+    "Customers",
     "Interactions",
     "Recipe",
     "RecvalError",
     "Result",
     "Split",
     "Training",
+    "UpliftModel",
     "Values",
     "compare",
     "fit",

@@ -15,7 +15,7 @@ from recval.cli.progress import working
 from recval.errors import ConfigError
 
 if TYPE_CHECKING:
-    from recval.data import DatasetCard, DataSource
+    from recval.data import CustomersCard, DatasetCard, DataSource
 
 app = typer.Typer(no_args_is_help=True, help="The data sets that recipes may name, and files of one's own.")
 cache_app = typer.Typer(no_args_is_help=True, help="What was read from text once, kept to be read fast.")
@@ -41,9 +41,9 @@ Reader = Annotated[str | None, typer.Option(help="The format, where the ending d
 def list_datasets(json: AsJson = False) -> None:
     """List the data sets that recval knows."""
     with working("reading the cards"):
-        from recval.data import datasets
+        from recval.data import known_cards
 
-        rows = [_summary(card) for card in datasets().values()]
+        rows = [_summary(card) for card in known_cards().values()]
     if json:
         show_json(rows)
     else:
@@ -64,7 +64,7 @@ def describe(
     reader: Reader = None,
     json: AsJson = False,
 ) -> None:
-    """Show how large a data set is, and how its interactions are spread."""
+    """Show how large a data set is, and how its interactions, or its customers' responses, are spread."""
     with working("reading the data"):
         from recval.cli.description import describe as described
 
@@ -102,8 +102,13 @@ def convert(
     """
     check_table(out, force=force)
     with working("converting"):
+        from recval.data import CustomersCard
+
         how = {"separator": separator, "header": header, "reader": reader}
-        interactions = _find(source, how, user=user, item=item, rating=rating, time=time).load()
+        found = _find(source, how, user=user, item=item, rating=rating, time=time)
+        if isinstance(found, CustomersCard):
+            raise ConfigError(f"{found.name} is a table of customers; only interactions are converted")
+        interactions = found.load()
         write_interactions(out, interactions)
     typer.echo(f"{out}: {len(interactions):,} interactions")
 
@@ -130,13 +135,13 @@ def clear_cache() -> None:
     typer.echo(f"entries removed: {cache.clear()}")
 
 
-def _find(name: str, how: dict[str, str | None], **columns: str | None) -> DatasetCard | DataSource:
+def _find(name: str, how: dict[str, str | None], **columns: str | None) -> DatasetCard | CustomersCard | DataSource:
     """Return the card of a data set, or a file as the source of one.
 
     Raises:
         ConfigError: there is no such data set, or it is said how to read it although its card says so.
     """
-    from recval.data import dataset_card
+    from recval.data import known_card
     from recval.data.sources import ending, source_of
     from recval.declarations import shipped
 
@@ -145,7 +150,7 @@ def _find(name: str, how: dict[str, str | None], **columns: str | None) -> Datas
     is_file = path.exists() or ending(name) is not None or "reader" in settings
     named = {role: column for role, column in columns.items() if column is not None}
     if name in shipped("datasets") or path.suffix in (".yaml", ".yml") or not is_file:
-        card = dataset_card(name)
+        card = known_card(name)
         if named or settings:
             raise ConfigError(f"the card of {card.name} says how to read it; say so for files only")
         return card
@@ -154,12 +159,19 @@ def _find(name: str, how: dict[str, str | None], **columns: str | None) -> Datas
     return source_of(name, columns=named, **settings)
 
 
-def _summary(card: DatasetCard) -> dict[str, Any]:
-    sizes = card.sizes.model_dump()
-    return {"name": card.name, "title": card.title, **sizes, "split": card.split is not None, "origin": card.origin}
+def _summary(card: DatasetCard | CustomersCard) -> dict[str, Any]:
+    """Return what is known of a data set; what does not exist for its kind is None."""
+    sizes = dict.fromkeys(("users", "items", "interactions", "customers", "split"))
+    if card.kind == "customers":
+        sizes["customers"] = sum(card.arms.values())
+    else:
+        sizes |= {**card.sizes.model_dump(), "split": card.split is not None}
+    return {"name": card.name, "title": card.title, **sizes, "origin": card.origin}
 
 
 def _sentences(found: dict[str, Any]) -> dict[str, object]:
+    if "customers" in found:
+        return _customers_sentences(found)
     facts = {name: found[name] for name in ("users", "items", "interactions")}
     facts["density"] = f"{100 * found['density']:.3g} %"
     for role in ("user", "item"):
@@ -174,3 +186,12 @@ def _sentences(found: dict[str, Any]) -> dict[str, object]:
     facts["columns"] = ", ".join(found["columns"])
     facts["sha256"] = found["sha256"]
     return facts
+
+
+def _customers_sentences(found: dict[str, Any]) -> dict[str, object]:
+    arms = ", ".join(f"{name} {as_text(size)}" for name, size in found["arms"].items())
+    facts = {"customers": found["customers"], "arms": f"{arms} (the first is the control)"}
+    for name, response in found["responses"].items():
+        means = ", ".join(f"{arm} {as_text(mean)}" for arm, mean in response["mean"].items())
+        facts[name] = f"{100 * response['positive']:.3g} % positive; mean: {means}"
+    return {**facts, "features": ", ".join(found["features"]), "sha256": found["sha256"]}

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from recval.data import DatasetCard, DataSource
+from recval.data import CustomersCard, DatasetCard, DataSource
 from recval.data.text import checksum
 
 _DISTINCT_RATINGS = 20
 
 
-def describe(source: DatasetCard | DataSource) -> dict[str, Any]:
+def describe(source: DatasetCard | CustomersCard | DataSource) -> dict[str, Any]:
     """Return sizes, spread and checksums of a data set.
 
     Args:
@@ -23,6 +23,8 @@ def describe(source: DatasetCard | DataSource) -> dict[str, Any]:
     Raises:
         DataError: the data is not what it must be.
     """
+    if isinstance(source, CustomersCard):
+        return _customers(source)
     interactions = source.load()
     users, items = len(interactions.users), len(interactions.items)
     columns = interactions.table.column_names
@@ -51,6 +53,24 @@ def describe(source: DatasetCard | DataSource) -> dict[str, Any]:
     return found
 
 
+def _customers(card: CustomersCard) -> dict[str, Any]:
+    """Return the arms and the features of a table of customers, and the mean of each response in each arm."""
+    from recval.uplift.catalogue import read_customers
+
+    responses = {}
+    for name in card.responses:
+        customers = read_customers(card, name)
+        by_arm = {arm: float(customers.response[customers.arm == place].mean()) for place, arm in enumerate(card.arms)}
+        responses[name] = {"positive": float((customers.response > 0).mean()), "mean": by_arm}
+    return {
+        "customers": len(customers),
+        "arms": customers.sizes,
+        "responses": responses,
+        "features": list(customers.features.columns),
+        "sha256": _checksum(card),
+    }
+
+
 def _spread(counts: npt.NDArray[np.integer]) -> dict[str, float]:
     return {"min": int(counts.min()), "median": float(np.median(counts)), "max": int(counts.max())}
 
@@ -74,9 +94,9 @@ def _moment(seconds: float) -> str:
         return f"{seconds:g}"
 
 
-def _checksum(source: DatasetCard | DataSource) -> str:
+def _checksum(source: DatasetCard | CustomersCard | DataSource) -> str:
     """Return the checksum of a file's content, as a card has it; a card's were verified when it was loaded."""
-    if isinstance(source, DatasetCard):
+    if isinstance(source, DatasetCard | CustomersCard):
         return f"verified for {', '.join(source.sha256)}" if source.sha256 else "none on the card"
     path = source.location()
     return checksum(path) if path.is_file() else "none, for it is a folder"

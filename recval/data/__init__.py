@@ -2,7 +2,8 @@
 
 from recval.data.adjacency import from_adjacency
 from recval.data.atomic import from_atomic
-from recval.data.catalogue import DatasetCard, dataset_card, datasets, load, load_split
+from recval.data.cards import CustomersCard, DatasetCard
+from recval.data.catalogue import dataset_card, datasets, known_card, known_cards, load, load_split
 from recval.data.filters import filtered
 from recval.data.interactions import Interactions, Split
 from recval.data.knowledge import KnowledgeGraph
@@ -13,6 +14,7 @@ from recval.data.splits import k_fold, leave_k_out, split_by_ratio, split_by_tim
 from recval.data.vocabulary import Vocabulary
 
 __all__ = [
+    "CustomersCard",
     "DataSource",
     "DatasetCard",
     "Interactions",
@@ -29,6 +31,8 @@ __all__ = [
     "from_parquet",
     "in_train_vocabulary",
     "k_fold",
+    "known_card",
+    "known_cards",
     "leave_k_out",
     "load",
     "load_split",

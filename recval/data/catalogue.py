@@ -1,139 +1,48 @@
-"""The catalogue of data sets: cards that say where a data set comes from, and what it must look like once read."""
+"""The catalogue of data sets: the cards that recval knows, and the interactions behind them."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
-from pydantic import Field
-
-from recval.data.interactions import Interactions, Split, concatenated
-from recval.data.parts import split_given
-from recval.data.sources import DataSource, ending, source_of
-from recval.data.splits import split_by_ratio
-from recval.declarations import Declaration, find, read, shipped
-from recval.errors import ConfigError, DataError
+from recval.data.cards import CustomersCard, DatasetCard
+from recval.data.interactions import Interactions, Split
+from recval.data.sources import ending, source_of
+from recval.declarations import find, read, shipped
+from recval.errors import ConfigError
+from recval.yaml_file import parse
 
 
-class Sizes(Declaration):
-    """How many users, items and interactions a data set has."""
-
-    users: int
-    items: int
-    interactions: int
+def known_cards() -> dict[str, DatasetCard | CustomersCard]:
+    """Return the cards of all data sets that recval knows, by name."""
+    return {name: _read(path) for name, path in shipped("datasets").items()}
 
 
-class Parts(Declaration):
-    """The held-out parts of a data set that was published with a split; its source is the training part.
-
-    Attributes:
-        test: the test part.
-        valid: the validation part; where there is none, it is carved out of the training part.
-        valid_share: how much is carved out of each user's training interactions.
-        seed: the seed of the carving.
-    """
-
-    test: DataSource
-    valid: DataSource | None = None
-    valid_share: Annotated[float, Field(gt=0, lt=1)] = 0.1
-    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
-
-
-class DatasetCard(Declaration):
-    """What is known of a data set.
-
-    Attributes:
-        name: the name that recipes use.
-        title: its full name.
-        description: what the interactions are.
-        licence: the terms of use.
-        origin: who published it, and where to obtain it.
-        source: where the files are, and how they are read.
-        split: the held-out parts, where it was published with a split.
-        sha256: the checksum of the content of each file, by its name (without `.gz`).
-        sizes: what the reader must find, over all parts and before any filter of a recipe.
-        item_title: the item field that names an item in words, if there is one.
-    """
-
-    name: str
-    title: str
-    description: str
-    licence: str
-    origin: str
-    source: DataSource
-    split: Parts | None = None
-    sha256: dict[str, str] = Field(default={})
-    sizes: Sizes
-    item_title: str | None = None
-
-    def load(self) -> Interactions:
-        """Read the data set, all of its parts, and verify its checksums and sizes.
-
-        Raises:
-            DataError: a file is missing, or is not the one that the card describes.
-        """
-        if self.split is not None:
-            split = self.load_split()
-            return concatenated(split.train, split.valid, split.test)
-        (interactions,) = self._read(self.source)
-        self._verify_sizes(interactions)
-        return interactions
-
-    def load_split(self) -> Split:
-        """Read the data set in the parts that it was published with, and verify its checksums and sizes.
-
-        Raises:
-            ConfigError: it was published without a split.
-            DataError: a file is missing, or is not the one that the card describes, or the parts overlap.
-        """
-        if self.split is None:
-            raise ConfigError(f"the data set {self.name} has no split of its own; split its interactions")
-        if self.split.valid is not None:
-            train, valid, test = self._read(self.source, self.split.valid, self.split.test)
-        else:
-            whole, test = self._read(self.source, self.split.test)
-            share = self.split.valid_share
-            carved = split_by_ratio(whole, (1 - share, share, 0), rng=self.split.seed)
-            train, valid = carved.train, carved.valid
-        split = split_given(train, valid, test)
-        self._verify_sizes(split.train, split.valid, split.test)
-        return split
-
-    def _read(self, *sources: DataSource) -> list[Interactions]:
-        """Read the parts, if their files are those of the card; each file's checksum is taken once."""
-        if not self.sha256:
-            return [source.load() for source in sources]
-        checksums = [source.checksums() for source in sources]
-        found = {path.name.removesuffix(".gz"): (path, digest) for part in checksums for path, digest in part.items()}
-        for name, expected in self.sha256.items():
-            if name not in found:
-                location = self.source.location()
-                path = location / name if location.is_dir() else location.with_name(name)
-                raise DataError(f"{self.name}: there is no file {path}; {self.origin}")
-            path, digest = found[name]
-            if digest != expected:
-                raise DataError(f"{path}: its sha256 is {digest}, but the card of {self.name} says {expected}")
-        return [source.load(part) for source, part in zip(sources, checksums, strict=True)]
-
-    def _verify_sizes(self, first: Interactions, *others: Interactions) -> None:
-        interactions = sum(map(len, (first, *others)))
-        found = Sizes(users=len(first.users), items=len(first.items), interactions=interactions)
-        if found != self.sizes:
-            raise DataError(f"{self.name}: read {found!r}, but its card says {self.sizes!r}")
-
-
-def datasets() -> dict[str, DatasetCard]:
-    """Return the cards of the data sets that recval knows, by name."""
-    return {name: read(path, DatasetCard) for name, path in shipped("datasets").items()}
-
-
-def dataset_card(name: str) -> DatasetCard:
-    """Return the card of a data set by its name, or by the path of one's own card.
+def known_card(name: str) -> DatasetCard | CustomersCard:
+    """Return the card of a data set of any kind by its name, or by the path of one's own card.
 
     Raises:
         ConfigError: there is no such card, or it is malformed.
     """
-    return read(find("datasets", name), DatasetCard)
+    return _read(find("datasets", name))
+
+
+def datasets() -> dict[str, DatasetCard]:
+    """Return the cards of the data sets of interactions that recval knows, by name."""
+    return {name: card for name, card in known_cards().items() if isinstance(card, DatasetCard)}
+
+
+def dataset_card(name: str) -> DatasetCard:
+    """Return the card of a data set of interactions by its name, or by the path of one's own card.
+
+    Raises:
+        ConfigError: there is no such card, it is malformed, or it is that of a table of customers.
+    """
+    card = known_card(name)
+    if isinstance(card, CustomersCard):
+        raise ConfigError(
+            f"{card.name} is a table of customers, not of interactions; read it with recval.uplift.load({str(name)!r})"
+        )
+    return card
 
 
 def load(name: str | Path) -> Interactions:
@@ -163,3 +72,9 @@ def load_split(name: str | Path) -> Split:
         DataError: a file is missing or malformed, or the parts overlap.
     """
     return dataset_card(str(name)).load_split()
+
+
+def _read(path: Path) -> DatasetCard | CustomersCard:
+    _, values = parse(path)
+    of_customers = isinstance(values, dict) and values.get("kind") == "customers"
+    return read(path, CustomersCard) if of_customers else read(path, DatasetCard)

@@ -201,3 +201,25 @@ def test_mistakes(command, tiny, tmp_path, words, said):
     words = [word.replace("RATINGS", str(tiny.ratings)).replace("FOLDER", str(tmp_path)) for word in words]
     assert said in command("data", *words).error
     assert not any(tmp_path.iterdir())
+
+
+def test_customers_are_listed_and_described_as_what_they_are(command, tmp_path):
+    (row,) = [row for row in command("data", "list", "--json").json if row["name"] == "hillstrom"]
+    assert (row["customers"], row["users"], row["interactions"], row["split"]) == (64_000, None, None, None)
+    (tmp_path / "rows.csv").write_text("age,mail,spend\n30,no,0\n40,yes,9\n,no,3\n")
+    card = {"name": "mine", **dict.fromkeys(("title", "description", "licence", "origin"), "x"), "kind": "customers"}
+    card |= {"source": {"path": str(tmp_path / "rows.csv")}, "treatment": "mail", "arms": {"no": 2, "yes": 1}}
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump({**card, "responses": ["spend"]}, sort_keys=False))
+    assert command("data", "describe", tmp_path / "mine.yaml", "--json").json == {
+        "customers": 3,
+        "arms": {"no": 2, "yes": 1},
+        "responses": {"spend": {"positive": 2 / 3, "mean": {"no": 1.5, "yes": 9}}},
+        "features": ["age"],
+        "sha256": "none on the card",
+    }
+    shown = command("data", "describe", tmp_path / "mine.yaml").out
+    assert "no 2, yes 1 (the first is the control)" in shown
+    assert "66.7 % positive; mean: no 1.5, yes 9" in shown
+    said = command("data", "convert", tmp_path / "mine.yaml", "--out", tmp_path / "out.csv").error
+    assert "mine is a table of customers; only interactions are converted" in said
+    assert not (tmp_path / "out.csv").exists()

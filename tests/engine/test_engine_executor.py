@@ -122,7 +122,7 @@ def test_reports_that_nobody_reads_any_more_do_not_block_the_end():
 
 
 INTERRUPTED = """
-import time
+import signal, time
 from recval.engine import Dask, Processes
 
 def endless(shared, task, report):
@@ -131,6 +131,7 @@ def endless(shared, task, report):
         time.sleep(0.05)
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # A process in the background of a shell ignores it.
     tell = lambda position, fraction: print("begun", flush=True)
     list(EXECUTOR.map(endless, range(8), None, tell))
 """
