@@ -23,6 +23,7 @@ from recval.cli import (
     report,
     run,
     tune,
+    uplift,
     value,
     value_study,
     values,
@@ -40,7 +41,7 @@ app = typer.Typer(
 )
 for module in (run, value, tune, value_study, evaluate, compare, recommend, report, doctor):
     app.registered_commands.extend(module.app.registered_commands)
-for name, noun in (("values", values), ("data", data), ("models", models), ("config", config)):
+for name, noun in (("values", values), ("data", data), ("models", models), ("config", config), ("uplift", uplift)):
     app.add_typer(noun.app, name=name)
 
 

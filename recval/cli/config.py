@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import typer
 
-from recval.cli.config_files import command_of
+from recval.cli.config_files import Sort, sort_of
 from recval.cli.files import check_new
 from recval.cli.output import show_json, show_table
 from recval.cli.parameters import AsJson, Force, examples
 from recval.cli.progress import working
 from recval.errors import ConfigError
-
-if TYPE_CHECKING:
-    from recval.recipes import Recipe
-    from recval.recipes.search import Search
-    from recval.recipes.study import Study
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -35,10 +30,10 @@ def list_configs(json: AsJson = False) -> None:
 
         rows = []
         for name, path in shipped("configs").items():
-            config = _read(path)
-            rows.append(
-                {"name": name, "command": f"recval {_command(path, config)}", "description": config.description}
-            )
+            sort = sort_of(path)
+            config = sort.read(path)
+            command = f"recval {_command(sort, config)}"
+            rows.append({"name": name, "command": command, "description": config.description})
     if json:
         show_json(rows)
     else:
@@ -77,37 +72,18 @@ def validate(name: Name) -> None:
     """Check a recipe, search or study as far as it can be without training: keys, data, models, metrics, methods."""
     with working("checking"):
         from recval.declarations import find
-        from recval.recipes import check, search, study
 
         path = find("configs", name)
-        config = _read(path)
-        if isinstance(config, search.Search):
-            search.check(config)
-        elif isinstance(config, study.Study):
-            study.check(config)
-        else:
-            check(config)
+        sort = sort_of(path)
+        sort.check(sort.read(path))
     typer.echo(f"{path}: valid")
 
 
-def _command(path: Path, config: Recipe | Search | Study) -> str | None:
+def _command(sort: Sort, config: Any) -> str:
     """Return the command that a file is for; of a recipe of valuations that leaves nothing else to do, `value`."""
     from recval.recipes import Recipe
 
     if not isinstance(config, Recipe) or config.references or config.removal is not None:
-        return command_of(path)
+        return sort.command
     valuations = {*config.standalone, *config.trained_for_values}
-    return "value" if config.standalone and valuations == set(config.methods) else command_of(path)
-
-
-def _read(path: Path) -> Recipe | Search | Study:
-    """Return what is in the file."""
-    from recval.declarations import read
-    from recval.recipes import Recipe
-    from recval.recipes.search import Search
-    from recval.recipes.study import Study
-
-    command = command_of(path)
-    if command == "tune":
-        return read(path, Search)
-    return read(path, Study) if command == "value-study" else read(path, Recipe)
+    return "value" if config.standalone and valuations == set(config.methods) else sort.command

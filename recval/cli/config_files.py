@@ -1,10 +1,12 @@
-"""Which command a configuration file is for: what it holds is told by its keys."""
+"""The sorts of configuration files: what a file holds is told by its keys, and tells the command that it is for."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
@@ -12,20 +14,64 @@ from recval.errors import ConfigError
 
 Schema = TypeVar("Schema", bound=BaseModel)
 
-_SORTS = {"space": ("search", "tune"), "backbones": ("study", "value-study"), "methods": ("recipe", "run")}
-"""The keys by which a sort of file is known, the first that is there: what it is called, and its command."""
-_ALSO = {"run": ("value",)}
-"""The other commands that take what a command does."""
+
+@dataclass(frozen=True)
+class Sort:
+    """A sort of configuration file.
+
+    Attributes:
+        key: the key by which a file of the sort is known.
+        name: what such a file is called.
+        command: the command that it is for.
+        home: the module of its schema, and of the function `check` that takes what was read.
+        schema: the name of the schema.
+        also: other commands that take it.
+    """
+
+    key: str
+    name: str
+    command: str
+    home: str
+    schema: str
+    also: tuple[str, ...] = ()
+
+    def read(self, path: Path) -> Any:
+        """Return what is in a file.
+
+        Raises:
+            ConfigError: it does not fit.
+        """
+        from recval.declarations import read
+
+        return read(path, getattr(import_module(self.home), self.schema))
+
+    def check(self, config: Any) -> None:
+        """Check what was read as far as it can be without training.
+
+        Raises:
+            RecvalError: it could not run.
+        """
+        import_module(self.home).check(config)
 
 
-def command_of(path: Path) -> str | None:
-    """Return the command that a file is for, such as `tune`; None where none of its keys tells.
+_RECIPE = Sort("methods", "recipe", "run", "recval.recipes", "Recipe", ("value",))
+_SORTS = (
+    Sort("space", "search", "tune", "recval.recipes.search", "Search"),
+    Sort("backbones", "study", "value-study", "recval.recipes.study", "Study"),
+    Sort("reference", "uplift study", "uplift study", "recval.recipes.uplift.study", "UpliftStudy"),
+    Sort("customers", "uplift recipe", "uplift fit", "recval.recipes.uplift", "UpliftRecipe"),
+    _RECIPE,
+)
+"""The sorts in the order in which their keys are looked for."""
+
+
+def sort_of(path: Path) -> Sort:
+    """Return the sort of a file; a recipe where none of its keys tells.
 
     Raises:
         ConfigError: the file cannot be read, or is not YAML.
     """
-    sort = _sort_of(path)
-    return None if sort is None else sort[1]
+    return _told_sort(path) or _RECIPE
 
 
 def read_for(
@@ -45,15 +91,18 @@ def read_for(
     """
     from recval.declarations import read
 
-    sort = _sort_of(path)
-    if sort is not None and command not in (sort[1], *_ALSO.get(sort[1], ())):
-        raise ConfigError(f"{path} is a {sort[0]}, which recval {command} does not take; use recval {sort[1]} {name}")
+    sort = _told_sort(path)
+    if sort is not None and command not in (sort.command, *sort.also):
+        article = "an" if sort.name[0] in "aeiou" else "a"
+        raise ConfigError(
+            f"{path} is {article} {sort.name}, which recval {command} does not take; use recval {sort.command} {name}"
+        )
     return read(path, schema, overrides)
 
 
-def _sort_of(path: Path) -> tuple[str, str] | None:
+def _told_sort(path: Path) -> Sort | None:
     from recval.yaml_file import parse
 
     _, values = parse(path)
     keys = values if isinstance(values, dict) else {}
-    return next((sort for key, sort in _SORTS.items() if key in keys), None)
+    return next((sort for sort in _SORTS if sort.key in keys), None)

@@ -13,7 +13,7 @@ from rich.console import Console
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from recval.recipes.work import Stage
+    from recval.recipes.stages import Stage
 
 
 def working(what: str) -> AbstractContextManager[object]:
@@ -34,7 +34,7 @@ def continuable(folder: Path, *, quiet: bool) -> Iterator[Stage]:
 
 @contextmanager
 def stages(*, quiet: bool) -> Iterator[Stage]:
-    """Give what opens a stage of a run as a bar, which moves by fractions of trials."""
+    """Give what opens a stage of work as a bar, which moves by fractions of tasks."""
     from rich.progress import (
         BarColumn,
         Progress,
@@ -56,17 +56,17 @@ def stages(*, quiet: bool) -> Iterator[Stage]:
         waiting = progress.add_task("preparing", total=None)
 
         @contextmanager
-        def stage(name: str, trials: int) -> Iterator[Callable[[int, float], None]]:
+        def stage(name: str, tasks: int) -> Iterator[Callable[[int, float], None]]:
             progress.update(waiting, visible=False)
-            yield _bar(progress, name, trials)
+            yield _bar(progress, name, tasks)
 
         yield stage
 
 
-def _bar(progress: Progress, name: str, trials: int) -> Callable[[int, float], None]:
-    """Add a bar; what is returned is told the position of a trial and how far it is."""
-    task = progress.add_task(f"{name} ({trials} trials)", total=trials)
-    done = [0.0] * trials
+def _bar(progress: Progress, name: str, tasks: int) -> Callable[[int, float], None]:
+    """Add a bar; what is returned is told the position of a task and how far it is."""
+    task = progress.add_task(name if tasks == 1 else f"{name} ({tasks})", total=tasks)
+    done = [0.0] * tasks
 
     def on_progress(position: int, fraction: float) -> None:
         done[position] = fraction

@@ -19,6 +19,7 @@ from recval.recipes.checking import check_run, check_valuation
 from recval.recipes.executing import evaluate_trial, is_done, is_tested
 from recval.recipes.explaining import write_explanations
 from recval.recipes.schema import Recipe
+from recval.recipes.stages import Stage
 from recval.recipes.summary import per_user_table, removal_table, summarise
 from recval.recipes.trials import (
     REMOVAL_ORDERS,
@@ -29,7 +30,7 @@ from recval.recipes.trials import (
     ValuationTrial,
 )
 from recval.recipes.valuation import summarise_values, values_over_seeds
-from recval.recipes.work import Stage, Work
+from recval.recipes.work import Work
 from recval.report import write_report
 from recval.store.environment import environment
 from recval.store.files import write_json, write_table

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
@@ -11,18 +11,11 @@ from typing import TypeVar
 from recval.engine import Executor, Serial
 from recval.engine.executor import OnProgress, Report
 from recval.recipes.executing import Took, checkpoint_path, is_done, run_trial, value_trial
+from recval.recipes.stages import Stage, silent
 from recval.recipes.trials import Experiment, TrainingTrial, Trial, ValuationTrial
 from recval.store.run import Run
 
-Stage = Callable[[str, int], AbstractContextManager[OnProgress]]
-"""Opens a stage of a run by its name and number of trials; gives what is called with the progress of each."""
 AnyTrial = TypeVar("AnyTrial", bound=Trial)
-
-
-@contextmanager
-def silent(name: str, trials: int) -> Iterator[OnProgress]:
-    """Tell nobody of the progress."""
-    yield lambda position, fraction: None
 
 
 @dataclass(frozen=True)

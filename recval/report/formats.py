@@ -20,6 +20,11 @@ def signed(value: float) -> str:
     return f"+{number(value)}" if value > 0 else number(value)
 
 
+def money(value: float) -> str:
+    """Return an amount of money with thousands separators and two decimals."""
+    return f"{value:,.2f}".replace("-", "−")
+
+
 def percent(share: float) -> str:
     """Return a relative difference, such as `+3.5 %`."""
     return f"{share:+.1%}".replace("-", "−").replace("%", " %")

@@ -41,7 +41,7 @@ def write_report(run: Run) -> None:
         "valuation": valuation_section(run),
         "values": values_section(run, recipe, summary),
         "removal": removal_section(run, recipe, summary),
-        "environment": _flat(run.environment()),
+        "environment": flat(run.environment()),
     }
     write_page(run.report_path, "report.html.jinja", context)
 
@@ -91,9 +91,9 @@ def _figures_in_order() -> Any:
     return to_html
 
 
-def _flat(values: Mapping[str, Any]) -> dict[str, str]:
+def flat(values: Mapping[str, Any]) -> dict[str, str]:
     """Return nested entries as one level."""
     found: dict[str, str] = {}
     for name, value in values.items():
-        found |= _flat(value) if isinstance(value, Mapping) else {name: str(value)}
+        found |= flat(value) if isinstance(value, Mapping) else {name: str(value)}
     return found

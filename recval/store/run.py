@@ -25,7 +25,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pandas as pd
 import yaml
@@ -46,7 +46,7 @@ class Run:
     path: Path
 
     @classmethod
-    def create(cls, path: str | Path, recipe: dict[str, Any], data: dict[str, Any]) -> Run:
+    def create(cls, path: str | Path, recipe: dict[str, Any], data: dict[str, Any]) -> Self:
         """Return the run in a new folder, or the one to continue in a folder that holds the same recipe and data.
 
         A run of which no trial was begun, because of a mistake in its recipe for example, makes way for another.
@@ -81,7 +81,7 @@ class Run:
         )
 
     @classmethod
-    def open(cls, path: str | Path) -> Run:
+    def open(cls, path: str | Path) -> Self:
         """Return the finished run in a folder.
 
         Raises:
@@ -90,6 +90,8 @@ class Run:
         run = cls(Path(path))
         if not run.recipe_path.is_file():
             raise RunError(f"{path} holds no run (there is no recipe.yaml in it)")
+        if run.is_uplift:
+            raise RunError(f"the run in {path} is one of uplift; recval uplift and recval report take it")
         if run.valuation_path.is_file() and not run.metrics_path.is_file():
             raise RunError(f"the run in {path} was valued only; recval run tests what its recipe trains, if anything")
         if not run.metrics_path.is_file():
@@ -97,7 +99,7 @@ class Run:
         return run
 
     @classmethod
-    def open_valued(cls, path: str | Path) -> Run:
+    def open_valued(cls, path: str | Path) -> Self:
         """Return the run in a folder, whose valuations at least are finished.
 
         Raises:
@@ -105,6 +107,11 @@ class Run:
         """
         valued = cls(Path(path))
         return valued if valued.recipe_path.is_file() and valued.valuation_path.is_file() else cls.open(path)
+
+    @property
+    def is_uplift(self) -> bool:
+        """Whether the recipe is one of customers and uplift, not of methods."""
+        return self.recipe_path.is_file() and "customers" in self.recipe()
 
     @property
     def recipe_path(self) -> Path:

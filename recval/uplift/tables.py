@@ -198,14 +198,18 @@ def _whole_chunks(batches: Iterable[pa.RecordBatch], schema: pa.Schema, rows: in
 
 
 def _frame(table: pa.Table) -> pd.DataFrame:
-    """Return a table as a frame: empty text is missing, text is a category."""
+    """Return a table as a frame: empty text is missing, text is a category, rows are numbered from 0.
+
+    The index that pandas wrote into a Parquet file is a column where it has a name, and left out where it has none.
+    """
+    table = table.drop_columns([name for name in table.column_names if name.startswith("__index_level_")])
     for place, field in enumerate(table.schema):
         if pa.types.is_string(field.type) or pa.types.is_large_string(field.type):
             column = table.column(place)
             empty = pc.equal(column, "")
             if pc.any(empty).as_py():
                 table = table.set_column(place, field, pc.if_else(empty, None, column))
-    return table.to_pandas(strings_to_categorical=True)
+    return table.to_pandas(strings_to_categorical=True, ignore_metadata=True)
 
 
 def _plain(table: pa.Table) -> pa.Table:

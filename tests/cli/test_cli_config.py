@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from recval.data import dataset_card
+from recval.data import known_card
 from recval.declarations import shipped
 from recval.yaml_file import parse
 
@@ -22,6 +22,7 @@ def test_list_names_the_command_that_a_file_is_for(command):
     assert commands["dvr-ml100k"] == "recval run"
     assert commands["dvr-noise"] == "recval value-study"
     assert commands["tune-bpr-ml100k"] == "recval tune"
+    assert commands["uplift-hillstrom"] == "recval uplift fit"
 
 
 @pytest.mark.parametrize("name", shipped("configs"))
@@ -34,9 +35,13 @@ def test_show_and_copy_give_the_file_as_it_is(command, tmp_path, name):
 
 @pytest.mark.parametrize("name", shipped("configs"))
 def test_every_shipped_recipe_is_valid(command, name):
-    data = parse(shipped("configs")[name])[1]["data"]
-    if "RECVAL_DATA" in dataset_card(data).origin and "RECVAL_DATA" not in os.environ:
-        pytest.skip(f"the data set {data} is in the folder that RECVAL_DATA names, which is not set")
+    values = parse(shipped("configs")[name])[1]
+    sources = values.get("customers", {})
+    sources = sources.values() if "reference" in values else [sources]
+    named = [source.get("name") or source.get("features") for source in sources]
+    for data in {values["data"]} if "data" in values else set(filter(None, named)):
+        if "RECVAL_DATA" in known_card(data).origin and "RECVAL_DATA" not in os.environ:
+            pytest.skip(f"the data set {data} is in the folder that RECVAL_DATA names, which is not set")
     ended = command("config", "validate", name)
     assert ended.code == 0, ended.err
     assert ended.out.endswith("valid\n")

@@ -24,6 +24,10 @@ def test_number(value, text):
     assert formats.number(value) == text
 
 
+def test_money():
+    assert [formats.money(value) for value in (0.0, 1234.567, -0.5)] == ["0.00", "1,234.57", "−0.50"]
+
+
 @given(st.floats(1e-30, 1e6))
 @settings(deadline=None, derandomize=True)
 def test_a_number_that_is_not_zero_is_not_written_as_zero(value):

@@ -21,7 +21,7 @@ from recval.ranking import Evaluator, ItemSets, parse
 from recval.recipes.search.folder import SearchFolder, SearchTrial
 from recval.recipes.search.proposals import check_optuna, importances, planned, propose
 from recval.recipes.search.schema import Search
-from recval.recipes.work import Stage, silent
+from recval.recipes.stages import Stage, silent
 from recval.store.files import write_json
 from recval.training import Loop, Progress, Training
 

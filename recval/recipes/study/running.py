@@ -12,8 +12,9 @@ from recval.data import Split
 from recval.engine import Executor
 from recval.engine.executor import OnProgress
 from recval.errors import ConfigError, DataError, ModelError
-from recval.recipes import running, work
+from recval.recipes import running
 from recval.recipes.checking import check_run
+from recval.recipes.stages import Stage, silent
 from recval.recipes.study.cost import cost_table
 from recval.recipes.study.curves import areas_table, curves_table
 from recval.recipes.study.detection import detection_summary, detection_table
@@ -25,7 +26,7 @@ from recval.report.study import write_study
 
 
 def study(
-    asked: Study, path: str | Path, executor: Executor | None = None, stage: work.Stage | None = None
+    asked: Study, path: str | Path, executor: Executor | None = None, stage: Stage | None = None
 ) -> tuple[StudyFolder, dict[str, pd.DataFrame]]:
     """Run a study in a folder, or continue it there; what is finished is only read.
 
@@ -47,7 +48,7 @@ def study(
     splits = check(asked)
     folder, cells = StudyFolder.create(path, asked), asked.cells()
     for cell in cells:
-        running.run(cell.recipe, folder.run_of(cell).path, executor, _named(stage or work.silent, cell))
+        running.run(cell.recipe, folder.run_of(cell).path, executor, _named(stage or silent, cell))
     tables = _tables(asked, folder, cells, splits)
     folder.keep(tables)
     runs = [(cell.noise, cell.backbone, folder.run_of(cell)) for cell in cells]
@@ -94,7 +95,7 @@ def _tables(
     return tables
 
 
-def _named(stage: work.Stage, cell: Cell) -> work.Stage:
+def _named(stage: Stage, cell: Cell) -> Stage:
     """Return the stage with the run's name before its own."""
 
     def named(name: str, trials: int) -> AbstractContextManager[OnProgress]:

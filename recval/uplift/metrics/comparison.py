@@ -57,8 +57,8 @@ def compare_splits(a: npt.ArrayLike, b: npt.ArrayLike, *, test_to_train: float, 
     Args:
         a: a value for each split, finite, shape [splits].
         b: the other model's values on the same splits in the same order.
-        test_to_train: number of test rows by number of training rows, such as 0.3 / 0.7; 0 for independent data sets in the
-            place of splits, which is Student's test.
+        test_to_train: number of test rows by number of training rows, such as 0.3 / 0.7; 0 for independent data sets
+            in the place of splits, which is Student's test.
         level: of the interval, between 0 and 1.
 
     Raises:
