@@ -1,8 +1,8 @@
 """How much longer does training take with in-run data values, and do they rank as leaving out does?
 
-Trains BPR on ml-100k with first-order in-run values (a look at every second step, a new gradient of the reward every 50 steps)
-in every second epoch, and compares the processor time of these epochs with that of the plain ones beside them. The
-details add other settings and LightGCN, and how well the values of a small problem agree with the truth: trained again
+Trains BPR on ml-100k with first-order in-run values (a look at every second step, a new gradient of the reward every
+50 steps) in every second epoch, and compares the processor time of these epochs with that of the plain ones beside
+them. The details add other settings and LightGCN, and how well the values of a small problem agree with the truth: trained again
 without each interaction.
 """
 

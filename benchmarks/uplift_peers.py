@@ -31,6 +31,7 @@ from recval.recipes.uplift.study import UpliftStudy
 from recval.recipes.uplift.study.cells import parts
 from recval.recipes.uplift.study.measuring import measured
 from recval.recipes.uplift.study.methods import Floats
+from recval.rng import derive
 from recval.uplift.customers import Customers
 
 PEERS = """
@@ -118,7 +119,7 @@ def our_results(study: UpliftStudy, repeat: int, rest: Customers, test: Customer
     rows = {}
     for name, method in study.methods.items():
         start = time.process_time()
-        predict = method.fit(rest, repeat, lambda fraction: None)
+        predict = method.fit(rest, derive(study.seed, "model", repeat), lambda fraction: None)
         seconds = time.process_time() - start
         rows[name] = metrics_of(predict(test.features), test) | {"seconds": seconds}
     return pd.DataFrame.from_dict(rows, orient="index")
@@ -165,12 +166,13 @@ def measure(quick: bool) -> Comparison:
     peers = [method for method in found[f"{name} {repeat}"].index if not method.startswith("recval")]
     best = every.loc[(slice(None), peers), "spearman"].groupby("data set", sort=False).max()
     ours = every.xs(OURS, level="method")["spearman"]
+    known = ", ".join(f"{package} {version}" for package, version in versions.items())
     by_method = every.groupby("method", sort=False)
     return Comparison(
         question="Do our uplift models rank better than causalml's and EconML's?",
         ours=(1 - ours).tolist(),
         peer=(1 - best.loc[ours.index]).tolist(),
-        peer_name=f"the best on each data set of {len(peers)} methods of {', '.join(map(' '.join, versions.items()))} and of scikit-learn",
+        peer_name=f"the best on each data set of {len(peers)} methods of scikit-learn and of {known}",
         goal=1.0,
         unit="1 - Spearman's correlation with the true uplift",
         size=f"{len(found)} data sets, {len(rest):,} customers to learn from and {len(test):,} to test on",

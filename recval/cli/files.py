@@ -35,7 +35,7 @@ def check_table(path: Path, *, force: bool, endings: Sequence[str] = TABLE_ENDIN
     Raises:
         ConfigError: the ending says no format, or the path is taken.
     """
-    if path.suffix not in endings:
+    if not path.name.endswith(tuple(endings)):
         allowed = f"{', '.join(endings[:-1])} or {endings[-1]}"
         raise ConfigError(f"{path}: the format follows from the ending, which must be {allowed}")
     check_new(path, force=force)

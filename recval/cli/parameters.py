@@ -28,5 +28,5 @@ def run_folder(out: Path | None, default: Path, cluster: str | None) -> Path:
 
 
 def examples(*commands: str) -> str:
-    """Return the closing words of a command's help, one line a command."""
-    return "\n\n".join(["Examples:", *(f"  {command}" for command in commands)])
+    """Return the closing words of a command's help, one line a command; brackets stand for themselves."""
+    return "\n\n".join(["Examples:", *(f"  {command}".replace("[", r"\[") for command in commands)])

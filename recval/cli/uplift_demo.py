@@ -29,4 +29,4 @@ def demo(
         recipe, said = demo_recipe()
         note(said)
         run = fit(recipe, out, stage=stage)
-    show_fitted(run, json=json)
+    show_fitted(run, recipe, json=json)

@@ -11,7 +11,7 @@ from recval.cli.files import check_new
 from recval.cli.output import show_json
 from recval.cli.parameters import AsJson, Force, examples
 from recval.cli.progress import working
-from recval.cli.uplift_fit import show_arms
+from recval.cli.uplift_fit import show_found
 from recval.cli.uplift_parameters import Model, note
 from recval.errors import ConfigError
 
@@ -60,6 +60,6 @@ def evaluate(
     if json:
         show_json(tested.found)
         return
-    show_arms(tested.found["arms"])
+    show_found(tested.found, {}, tested.response)
     if out is not None:
         typer.echo(out)

@@ -9,6 +9,9 @@ import typer
 
 from recval.errors import ConfigError
 
+TABLES = (".csv", ".csv.gz", ".parquet")
+"""The endings of tables of customers."""
+
 Model = Annotated[
     Path, typer.Argument(metavar="MODEL", help="The folder of a run of recval uplift fit, or of a model in one.")
 ]

@@ -11,12 +11,10 @@ from recval.cli.files import check_new, check_table
 from recval.cli.output import show_json, show_table
 from recval.cli.parameters import AsJson, Cluster, Force, Quiet, examples
 from recval.cli.progress import stages
-from recval.cli.uplift_parameters import Model, note
+from recval.cli.uplift_parameters import TABLES, Model, note
 
 if TYPE_CHECKING:
     from recval.recipes.uplift import Scored
-
-TABLES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet")
 
 app = typer.Typer()
 
@@ -30,9 +28,7 @@ app = typer.Typer()
 )
 def score(
     model: Model,
-    files: Annotated[
-        list[Path], typer.Argument(metavar="FILE…", help="Customers: .csv, .tsv (.gz) or .parquet files.")
-    ],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Customers: .csv, .csv.gz or .parquet files.")],
     out: Annotated[
         Path, typer.Option(help="The file to write, .csv or .parquet; of several files a folder to write them into.")
     ],

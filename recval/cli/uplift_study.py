@@ -66,6 +66,7 @@ def _show(folder: UpliftStudyFolder, *, json: bool) -> None:
         rows = [row for row in table if (row["customers"], row["treatment"]) == (customers, treatment)]
         took = {row["method"]: row["seconds"] for row in seconds if row["customers"] == customers}
         _show_metrics(f"{customers}, {treatment}: means over repeats", rows, took)
+        _show_bands("repeats above + below random rankings", rows)
         _show_differences("differences in {}, paired over repeats", rows)
     for row in seconds:
         for failure in row["failures"]:
@@ -79,6 +80,17 @@ def _show_metrics(title: str, rows: Sequence[dict[str, Any]], took: dict[str, fl
     methods = list(dict.fromkeys(row["method"] for row in rows))
     cells = [(name, *(means.get((name, metric)) for metric in metrics), took.get(name)) for name in methods]
     show_table(("method", *metrics, "seconds"), cells, title=title)
+
+
+def _show_bands(title: str, rows: Sequence[dict[str, Any]]) -> None:
+    """Print how many repeats lie beyond the band, where there is one."""
+    banded = [row for row in rows if row["above"] is not None]
+    metrics = list(dict.fromkeys(row["metric"] for row in banded))
+    beyond = {(row["method"], row["metric"]): f"{row['above']} + {row['below']} of {row['repeats']}" for row in banded}
+    methods = list(dict.fromkeys(row["method"] for row in banded))
+    if banded:
+        cells = [(name, *(beyond.get((name, metric)) for metric in metrics)) for name in methods]
+        show_table(("method", *metrics), cells, title=title)
 
 
 def _show_differences(title: str, rows: Sequence[dict[str, Any]]) -> None:

@@ -11,7 +11,7 @@ from recval.cli.files import check_table
 from recval.cli.output import show_facts, show_json
 from recval.cli.parameters import AsJson, Force, examples
 from recval.cli.progress import working
-from recval.cli.uplift_parameters import Costs, Limit, Margin, parse_costs
+from recval.cli.uplift_parameters import TABLES, Costs, Limit, Margin, parse_costs
 
 if TYPE_CHECKING:
     from recval.recipes.uplift.targeting import Plan
@@ -43,7 +43,7 @@ def target(
     flatter those that they rank highest: the report of the run says what was measured.
     """
     if out is not None:
-        check_table(out, force=force, endings=(".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet"))
+        check_table(out, force=force, endings=TABLES)
     costs = parse_costs(cost)
     with working("choosing"):
         from recval.declarations import validate
@@ -84,7 +84,7 @@ def _show(plan: Plan, budget: float | None, out: Path | None, *, json: bool) -> 
         "expected revenue": f"{found.revenue:+,.2f}",
         **low_high,
         "expected profit": f"{found.profit:+,.2f}",
-        "margin that the next unit of budget would bring": found.marginal_return,
+        "margin of the next unit of budget": found.marginal_return,
     }
     show_facts(facts)
     if out is not None:

@@ -15,6 +15,19 @@ def number(value: float | None) -> str:
     return text.replace("-", "−")
 
 
+def brief(value: float | None) -> str:
+    """Return an amount with three significant digits, for a sentence."""
+    if value is None or not math.isfinite(value):
+        return MISSING
+    text = f"{value:,.0f}" if value == 0 or abs(value) >= 99.95 else f"{value:#.3g}"
+    return text.replace("-", "−")
+
+
+def brief_signed(value: float) -> str:
+    """Return a difference with its sign and three significant digits."""
+    return f"+{brief(value)}" if value > 0 else brief(value)
+
+
 def signed(value: float) -> str:
     """Return a difference with its sign."""
     return f"+{number(value)}" if value > 0 else number(value)

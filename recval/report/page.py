@@ -70,6 +70,7 @@ def _environment() -> Environment:
     )
     environment.filters |= {
         "number": formats.number,
+        "brief": formats.brief,
         "signed": formats.signed,
         "interval": formats.interval,
         "p_value": formats.p_value,

@@ -64,9 +64,11 @@ def write_uplift(
 
 
 def _arm(name: str, found: Found, models: Found, unit: str) -> dict[str, Any]:
+    effect = found["average_effect"]
     return {
         **found,
         "name": name,
+        "may_be_none": effect["low"] <= 0 <= effect["high"],
         "curves": [ranking_curve(found["curves"][kind], label.format(unit=unit)) for kind, label in _LABELS.items()],
         "rows": [
             {"name": metric, "found": _is_beyond(row), "models": models.get(metric), **row}

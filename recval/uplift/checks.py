@@ -1,4 +1,4 @@
-"""What the decisions ask of the arrays that they are given, with errors of one line."""
+"""The types of arrays, and checks of those that callers give, with errors of one line."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from recval.errors import DataError
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
 
 
 def per_arm(name: str, values: npt.ArrayLike) -> Floats:

@@ -6,8 +6,7 @@ features x is E[Y | x, a] - E[Y | x, 0], in the unit of the response.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -16,10 +15,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from recval.errors import ConfigError, DataError, unknown
-from recval.uplift.features import feature_frame
-
-_CONTROLS = ("0", "control")
-"""Names of arms, in lower case, that say of themselves that they are the control."""
+from recval.uplift.arms import and_more, arms_of
+from recval.uplift.features import feature_frame, held
 
 
 @dataclass(frozen=True)
@@ -75,17 +72,16 @@ class Customers:
                 the control, an arm has no customer, or a response is missing, infinite, no number, or 0 for all.
         """
         frame = feature_frame(features).reset_index(drop=True)
-        labels = _column(treatment, "treatment")
-        values = _responses(response)
-        if not len(frame) == len(labels) == len(values):
+        labels, outcomes = _column(treatment, "treatment"), _column(response, "response")
+        if not len(frame) == len(labels) == len(outcomes):
             raise DataError(
                 f"features, treatment and response must have as many rows, got {len(frame)}, {len(labels)} "
-                f"and {len(values)}"
+                f"and {len(outcomes)}"
             )
         if len(frame) < 2:
             raise DataError(f"found {len(frame)} customer(s); at least 2 are needed, one treated and one control")
-        arm, names = _arms(labels, control, arms)
-        return cls(frame, arm, values, names)
+        arm, names = arms_of(labels, control, arms)
+        return cls(frame, arm, _responses(outcomes), names)
 
     @classmethod
     def from_frame(
@@ -172,77 +168,16 @@ def _column(values: npt.ArrayLike, name: str) -> pd.Series:
     return pd.Series(array)
 
 
-def _responses(response: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    try:
-        values = _column(response, "response").to_numpy(np.float64, na_value=np.nan)
-    except (TypeError, ValueError) as error:
-        raise DataError(f"the response must be numbers: {error}") from None
+def _responses(response: pd.Series) -> npt.NDArray[np.float64]:
+    if (content := held(response)) not in ("numbers", "nothing"):
+        row = int(response.notna().to_numpy().argmax())
+        raise DataError(
+            f"the response must be numbers, such as 12.5, got {content}: {response.iloc[row]!r} in row {row}"
+        )
+    values = response.to_numpy(np.float64, na_value=np.nan)
     wrong = np.flatnonzero(~np.isfinite(values))
     if len(wrong):
-        raise DataError(f"the response, row {wrong[0]}: {values[wrong[0]]:g} is no finite number{_others(wrong)}")
+        raise DataError(f"the response, row {wrong[0]}: {values[wrong[0]]:g} is no finite number{and_more(wrong)}")
     if len(values) and not values.any():
         raise DataError("the response is 0 for every customer; there is nothing to learn from it")
     return values
-
-
-def _arms(
-    labels: pd.Series, control: object, arms: Sequence[str] | None
-) -> tuple[npt.NDArray[np.int64], tuple[str, ...]]:
-    """Return the arm of each row, and the names of the arms."""
-    missing = np.flatnonzero(labels.isna())
-    if len(missing):
-        raise DataError(f"the treatment, row {missing[0]}: it is missing{_others(missing)}; say 0 for the control")
-    places, distinct = pd.factorize(labels)
-    texts = [_name(label) for label in distinct]
-    found = _sorted_names(texts)
-    names = tuple(arms) if arms is not None else _control_first(found, control)
-    for text in texts:
-        if text not in names:
-            row = int(np.flatnonzero(places == texts.index(text))[0])
-            raise DataError(f"the treatment, row {row}: {unknown('arm', text, names)}")
-    for name in names:
-        if name not in found:
-            raise DataError(f"the arm {name!r} has no customer (found: {', '.join(found)})")
-    if len(names) < 2:
-        raise DataError(f"every customer is in the arm {names[0]!r}; a control and a treated arm are needed")
-    return np.array([names.index(text) for text in texts], np.int64)[places], names
-
-
-def _control_first(found: list[str], control: object) -> tuple[str, ...]:
-    """Return the names of the arms with the control first; which is named, or says so itself."""
-    if control is not None:
-        first = _name(control)
-        if first not in found:
-            raise DataError(f"no customer is in the control: {unknown('arm', first, found)}")
-    else:
-        candidates = [name for name in found if name.casefold() in _CONTROLS]
-        if len(candidates) != 1:
-            shown = ", ".join(found[:5]) + (", …" if len(found) > 5 else "")
-            raise DataError(
-                f"{len(candidates) or 'none'} of the arms {shown} is called 0 or control; name the one that is the "
-                "control, or say 0 for it and 1 for the treated"
-            )
-        (first,) = candidates
-    return (first, *(name for name in found if name != first))
-
-
-def _name(label: object) -> str:
-    """Return the name of an arm: whole numbers without a point, False and True as 0 and 1."""
-    if isinstance(label, str):
-        return label
-    if isinstance(label, bool | np.bool_ | int | np.integer):
-        return str(int(label))
-    if isinstance(label, float | np.floating) and float(label).is_integer():
-        return str(int(label))
-    raise DataError(f"a treatment must be 0, 1, … or the name of an arm, got {label!r}")
-
-
-def _sorted_names(names: Iterable[str]) -> list[str]:
-    distinct = sorted(set(names))
-    with suppress(ValueError):
-        distinct.sort(key=float)
-    return distinct
-
-
-def _others(rows: npt.NDArray[np.integer]) -> str:
-    return f" (and {len(rows) - 1:,} more rows)" if len(rows) > 1 else ""

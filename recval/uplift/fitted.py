@@ -11,15 +11,16 @@ from numpy.typing import NDArray
 from recval.engine.executor import Report
 from recval.errors import ConfigError
 from recval.rng import derive
-from recval.uplift.batches import Floats, Rows
 from recval.uplift.calibrator import Calibrator
+from recval.uplift.checks import Floats
 from recval.uplift.customers import Customers
-from recval.uplift.doubly_robust import doubly_robust
+from recval.uplift.effects.doubly_robust import doubly_robust
 from recval.uplift.features import FeatureEncoder
 from recval.uplift.heads import Limits
-from recval.uplift.members import Member, held_out_responses, train_members
 from recval.uplift.networks import Task
 from recval.uplift.settings import UpliftSettings
+from recval.uplift.training.batches import Rows
+from recval.uplift.training.members import Member, cross_fitted_responses, train_members
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Fitted:
 
 
 def fit(settings: UpliftSettings, customers: Customers, weight: Floats | None, seed: int, report: Report) -> Fitted:
-    """Train the networks on customers, and calibrate their uplift on the rows that each held out.
+    """Train the networks on customers, and calibrate their uplift on effects of these customers.
 
     Args:
         settings: how to make the model.
@@ -85,13 +86,12 @@ def _calibrated(
     held_out: NDArray[np.bool_],
     seed: int,
 ) -> Calibrator | None:
-    """Return the calibration of held-out uplift on doubly robust effects."""
+    """Return the calibration of the uplift on doubly robust effects."""
     if settings.calibration is None:
         return None
-    chosen = np.flatnonzero(held_out.any(axis=0))
-    responses = held_out_responses(members, held_out, encoder.encode(customers.features))[chosen]
-    effects = doubly_robust(customers.take(chosen), rng=derive(seed, "calibration")).effects
-    return settings.calibration.fit(uplift_of(responses), effects)
+    responses = cross_fitted_responses(members, held_out, encoder.encode(customers.features))
+    effects = doubly_robust(customers, rng=derive(seed, "calibration")).effects
+    return settings.calibration.fit(uplift_of(responses), effects, np.any(held_out, axis=0))
 
 
 def _rows(encoder: FeatureEncoder, customers: Customers, weight: Floats | None, device: str) -> Rows:

@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
@@ -31,19 +30,18 @@ from recval.declarations import validate
 from recval.engine.executor import Report
 from recval.errors import ConfigError, DataError
 from recval.rng import RandomSource, seed_of
-from recval.uplift.batches import Floats
 from recval.uplift.calibration import Calibration
+from recval.uplift.checks import Floats
 from recval.uplift.customers import Customers
-from recval.uplift.fitted import Fitted, fit, uplift_of
-from recval.uplift.fitting import History, UpliftTraining
+from recval.uplift.fitted import Fitted, fit
 from recval.uplift.heads import Head
 from recval.uplift.losses import ListwiseUplift, ResponseRanking
-from recval.uplift.members import expected_responses, raw_numbers
 from recval.uplift.networks import Network
+from recval.uplift.prediction import Features, Prediction, predict
 from recval.uplift.saving import load, save
 from recval.uplift.settings import UpliftSettings
-
-Features = pd.DataFrame | ArrayLike
+from recval.uplift.training.loop import History, UpliftTraining
+from recval.uplift.training.members import raw_numbers
 
 
 class UpliftModel(BaseEstimator):
@@ -133,14 +131,14 @@ class UpliftModel(BaseEstimator):
         Raises:
             DataError: a column is missing, or holds text where it held numbers in training.
         """
-        return _by_treatment(self._calibrated(uplift_of(self.predict_response(X))))
+        return _by_treatment(self.predict_all(X).uplift)
 
     def predict_response(self, X: Features) -> Floats:  # noqa: N803
         """Return the expected response under every arm, the control first, shape [n, A + 1]; raises as `predict`.
 
-        It is what the networks say, without calibration.
+        It is what the networks say, without calibration: with one, uplift is not the difference of these.
         """
-        return self._expected(X).mean(axis=0)
+        return self.predict_all(X).responses
 
     def predict_std(self, X: Features) -> Floats:  # noqa: N803
         """Return the standard deviation of the members' calibrated uplift, in the shape of `predict`.
@@ -153,8 +151,17 @@ class UpliftModel(BaseEstimator):
         """
         if len(self._fitted.members) < 2:
             raise ConfigError("predict_std needs at least 2 members, and the model has 1; set members=5, say")
-        each = [self._calibrated(uplift) for uplift in uplift_of(self._expected(X))]
-        return _by_treatment(np.std(each, axis=0, ddof=1))
+        std = self.predict_all(X).std
+        assert std is not None
+        return _by_treatment(std)
+
+    def predict_all(self, X: Features) -> Prediction:  # noqa: N803
+        """Return all that is predicted, in one pass through the networks: responses, uplift and their spread.
+
+        Raises:
+            DataError: as in `predict`.
+        """
+        return predict(self._fitted, X)
 
     def predict_parameters(self, X: Features, member: int = 0) -> NDArray[np.float32]:  # noqa: N803
         """Return the head's raw numbers for every arm, as one member predicts them, shape [n, A + 1, P]."""
@@ -197,14 +204,6 @@ class UpliftModel(BaseEstimator):
         if not hasattr(self, "fitted_"):
             raise NotFittedError("this UpliftModel is not fitted yet; call fit first")
         return self.fitted_
-
-    def _expected(self, X: Features) -> Floats:  # noqa: N803
-        """Return what each member expects under every arm, shape [members, n, A + 1]."""
-        return expected_responses(self._fitted.members, self._fitted.encoder.encode(X))
-
-    def _calibrated(self, uplift: Floats) -> Floats:
-        calibrator = self._fitted.calibrator
-        return uplift if calibrator is None else calibrator(uplift)
 
 
 def _by_treatment(uplift: Floats) -> Floats:

@@ -18,11 +18,11 @@ from recval.store.files import read_json, read_tensors, write_json, write_tensor
 from recval.uplift.calibrator import Calibrator
 from recval.uplift.features import FeatureEncoder
 from recval.uplift.fitted import Fitted
-from recval.uplift.fitting import History
 from recval.uplift.heads import Limits
-from recval.uplift.members import Member, build
 from recval.uplift.networks import Task
 from recval.uplift.settings import UpliftSettings
+from recval.uplift.training.loop import History
+from recval.uplift.training.members import Member, build
 
 DESCRIPTION = "model.json"
 WEIGHTS = "weights.safetensors"

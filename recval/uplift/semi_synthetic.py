@@ -27,11 +27,11 @@ from scipy.special import expit, softmax
 
 from recval.declarations import Declaration
 from recval.rng import RandomSource, numpy_generator, seed_of
+from recval.uplift.checks import Floats
 from recval.uplift.customers import Customers
 from recval.uplift.features import Encoded, FeatureEncoder, feature_frame
 from recval.uplift.simulated import simulated_customers
 
-Floats = npt.NDArray[np.float64]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 
 _LOGNORMAL_SIGMA = 1.0

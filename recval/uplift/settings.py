@@ -8,10 +8,10 @@ from pydantic import BeforeValidator, Field
 
 from recval.declarations import Declaration, validate
 from recval.uplift.calibration import AnyCalibration
-from recval.uplift.fitting import RankingLoss, UpliftTraining
 from recval.uplift.heads import ZILN, AnyHead
 from recval.uplift.losses import ListwiseUplift, ResponseRanking
 from recval.uplift.networks import AnyNetwork, TARNet
+from recval.uplift.training.loop import RankingLoss, UpliftTraining
 
 
 def _by_name(value: Any) -> Any:
@@ -31,8 +31,8 @@ class UpliftSettings(Declaration):
         response_ranking: see `recval.uplift.losses.response_ranking`; None for none.
         listwise: see `recval.uplift.losses.listwise`; None for none.
         training: see `UpliftTraining`.
-        calibration: what predicted uplift is put through, fitted on held-out rows; see `recval.uplift.calibration`;
-            None for none.
+        calibration: what predicted uplift is put through, fitted to effects of the same customers; see
+            `recval.uplift.calibration`; None for none.
         members: networks that are trained with other seeds and other held-out rows; they predict together.
     """
 

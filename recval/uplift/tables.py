@@ -53,6 +53,7 @@ def read_frame(path: str | Path, kinds: Kinds | None = None) -> pd.DataFrame:
     if _is_parquet(path):
         with _parquet(path) as file:
             return _frame(file.read())
+    _refuse_semicolons(path)
     texts = {name: pa.string() for name, kind in (kinds or {}).items() if kind == "category"}
     return _frame(read_delimited(path, ",", texts))
 
@@ -153,12 +154,23 @@ def _text(path: Path) -> Iterator[None]:
     with opened(path) as file:
         if not file.read(1):
             raise DataError(f"{path}: the file is empty")
+    _refuse_semicolons(path)
     if count(path, b'"') % 2:
         raise DataError(f"{path}: a quote is not closed; a value that holds quotes must be quoted, each one doubled")
     try:
         yield
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{path}: {_one_line(error)}") from None
+
+
+def _refuse_semicolons(path: Path) -> None:
+    """Refuse text as spreadsheets write it in much of Europe."""
+    with opened(path) as file:
+        header = file.readline()
+    if b";" in header and b"," not in header:
+        raise DataError(
+            f"{path}: the columns are separated by semicolons, and must be by commas; decimals are 12.5, not 12,5"
+        )
 
 
 def _streamed(path: Path, types: Mapping[str, pa.DataType]) -> pacsv.CSVStreamingReader:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ import pytest
 from uplift_samples import ARMS, RECIPE, experiment
 
 from recval.recipes.uplift import score
+from recval.uplift.model import UpliftModel
 from recval.yaml_file import parse
 
 
@@ -284,6 +286,8 @@ def test_keep_names_the_columns_that_are_carried_over(command, fitted, tmp_path)
 
 
 MISFITS = {
+    "two columns of one name": ("id,age,city", "age,age,city", "two columns named 'age'"),
+    "semicolons": (",", ";", "separated by semicolons"),
     "missing column": ("age,city,member", "age,town,member", "no column 'city', which training had"),
     "text for a number": ("41,", "old,", "'age'"),
     "a name of predictions": ("id,age", "uplift_x,age", "'uplift_x' has a name of predictions"),
@@ -321,6 +325,14 @@ def test_a_file_without_customers_is_refused(command, fitted, tmp_path, text):
     error = command("uplift", "score", folder / "run", tmp_path / "new.csv", "--out", tmp_path / "scored.csv").error
     assert "new.csv: " in error
     assert not (tmp_path / "scored.csv").exists()
+
+
+def test_score_writes_compressed_text(command, fitted, tmp_path):
+    folder, _ = fitted
+    assert command("uplift", "score", folder / "run", folder / "new.csv", "--out", tmp_path / "s.csv.gz").code == 0
+    assert len(pd.read_csv(tmp_path / "s.csv.gz")) == 50
+    error = command("uplift", "score", folder / "run", folder / "new.csv", "--out", tmp_path / "s.tsv").error
+    assert "must be .csv, .csv.gz or .parquet" in error
 
 
 def test_score_refuses_what_it_cannot_write_or_read(command, fitted, tmp_path):
@@ -367,6 +379,8 @@ EXPERIMENTS = {
     "no response": (lambda frame: frame.assign(spend=0.0), "0 for every customer"),
     "missing response": (lambda frame: frame.assign(spend=frame["spend"].where(frame.index != 3)), "row 3"),
     "missing column": (lambda frame: frame.drop(columns="age"), "unknown column 'age'"),
+    "infinite response": (lambda frame: frame.assign(spend=frame["spend"].where(frame.index != 3, np.inf)), "row 3"),
+    "text for a response": (lambda frame: frame.assign(spend="much"), "must be numbers"),
     "missing treatment": (lambda frame: frame.assign(group=frame["group"].where(frame.index != 4)), "row 4"),
 }
 
@@ -380,13 +394,95 @@ def test_an_experiment_that_cannot_be_evaluated(command, fitted, tmp_path, chang
     assert said in error
 
 
+def test_an_experiment_unlike_the_first_is_evaluated_and_told(command, fitted, tmp_path):
+    folder, _ = fitted
+    frame = experiment(300, seed=2).assign(spend=lambda frame: frame["spend"] - 1)
+    frame.loc[:4, "city"], frame.loc[7, "age"] = "Lyon", np.nan
+    frame.to_csv(tmp_path / "next.csv", index=False)
+    ended = command("uplift", "evaluate", folder / "run", tmp_path / "next.csv")
+    assert ended.code == 0
+    assert "'city': 5 values of a category that training did not show ('Lyon')" in ended.err
+    assert "'age': 1 value missing" in ended.err
+    assert "the customers of the run" not in ended.err
+
+
+def test_evaluate_says_so_where_the_model_was_fitted_to_these_customers(command, fitted):
+    folder, _ = fitted
+    ended = command("uplift", "evaluate", folder / "run", folder / "experiment.csv")
+    assert ended.code == 0
+    assert f"these are the customers of the run {folder / 'run'}" in ended.err
+
+
+def test_an_experiment_that_holds_text_for_numbers_is_refused(command, fitted, tmp_path):
+    folder, _ = fitted
+    experiment(100, seed=2).assign(age="old").to_csv(tmp_path / "next.csv", index=False)
+    error = command("uplift", "evaluate", folder / "run", tmp_path / "next.csv").error
+    assert f"{tmp_path / 'next.csv'}: the column 'age' holds text ('old')" in error
+
+
+@pytest.mark.parametrize(
+    ("labels", "control"),
+    [((0, 1, 2), None), (("C", "T", "U"), "C"), (("no", "yes", "maybe"), "'no'"), ((0.0, 1.0, 2.0), 0)],
+)
+def test_arms_go_by_any_names(command, fitted, tmp_path, labels, control):
+    folder, _ = fitted
+    frame = experiment(200)
+    frame["group"] = frame["group"].map(dict(zip(ARMS, labels, strict=True)))
+    frame.to_csv(tmp_path / "own.csv", index=False)
+    change = "" if control is None else f", control: {control}"
+    recipe = (folder / "tiny.yaml").read_text().replace(str(folder / "experiment.csv"), str(tmp_path / "own.csv"))
+    recipe = recipe.replace(", control: none", change).replace("{mail: 0.5, call: 2}", "1")
+    (tmp_path / "own.yaml").write_text(recipe)
+    assert command("config", "validate", tmp_path / "own.yaml").code == 0
+
+
+def test_what_yaml_makes_of_a_bare_no_is_told(command, fitted):
+    folder, _ = fitted
+    error = command("uplift", "fit", folder / "tiny.yaml", "customers.control=no", "--out", folder / "none").error
+    assert "customers.control" in error
+    assert "write 'no'" in error
+
+
+def test_ids_are_ignored_where_they_are_named_and_told_where_not(command, fitted, tmp_path):
+    folder, _ = fitted
+    experiment(400).assign(id=lambda frame: "c" + frame["id"]).to_csv(tmp_path / "own.csv", index=False)
+    change = [f"customers.path={tmp_path / 'own.csv'}", "customers.features=null", "model.training.epochs=1"]
+    words = ("uplift", "fit", folder / "tiny.yaml", *change, "--workers", 1)
+    told = command(*words, "--out", tmp_path / "told").err
+    assert "'id' has 400 different texts among 400 customers" in told
+    ended = command(*words, "customers.ignored=[id]", "--out", tmp_path / "ignored")
+    assert (ended.code, ended.err) == (0, "")
+    assert "id" not in pd.read_parquet(tmp_path / "ignored/scored.parquet")
+    error = command(*words, "customers.ignored=[ids]", "--out", tmp_path / "no").error
+    assert "unknown column 'ids', did you mean 'id'?" in error
+
+
+def test_what_fitting_warns_of_is_a_remark(command, fitted, tmp_path, monkeypatch):
+    folder, _ = fitted
+
+    def fit(self, customers, sample_weight=None, report=None):
+        warnings.warn("uplift is\nalmost constant", stacklevel=2)
+        return real(self, customers, sample_weight, report)
+
+    real = UpliftModel.fit_customers
+    monkeypatch.setattr(UpliftModel, "fit_customers", fit)
+    ended = command("uplift", "fit", folder / "tiny.yaml", "--out", tmp_path / "run", "--workers", 1)
+    assert (ended.code, ended.err) == (0, "note: uplift is almost constant\n")
+
+
 FITS = EXPERIMENTS | {
     "unknown arm": (lambda frame: frame.replace({"group": {"none": "nothing"}}), "unknown arm 'none'"),
     "an arm without customers": (lambda frame: frame[frame["group"] == "none"], "a treated arm"),
     "negative revenue": (lambda frame: frame.assign(spend=frame["spend"] - 1), "-1"),
-    "infinite revenue": (lambda frame: frame.assign(spend=frame["spend"].where(frame.index != 3, np.inf)), "row 3"),
     "infinite feature": (lambda frame: frame.assign(age=frame["age"].where(frame.index != 3, np.inf)), "infinite"),
     "too few customers": (lambda frame: frame.assign(spend=5.0).groupby("group").head(1), "too few"),
+    "decimal commas": (
+        lambda frame: frame.assign(spend=frame["spend"].map("{:.2f}".format).str.replace(".", ",")),
+        ",",
+    ),
+    "dates": (lambda frame: frame.assign(city="2024-02-29"), "'city' holds date"),
+    "two columns of one name": (lambda frame: frame.rename(columns={"id": "age"}), "two columns named 'age'"),
+    "no row": (lambda frame: frame.head(0), "at least 2 are needed"),
 }
 
 
@@ -398,9 +494,8 @@ def test_an_experiment_that_cannot_be_fitted(command, fitted, tmp_path, change, 
     (tmp_path / "bad.yaml").write_text(recipe)
     error = command("uplift", "fit", tmp_path / "bad.yaml", "--out", tmp_path / "run", "--workers", 1).error
     assert said in error
-    if said != "infinite":
-        assert not (tmp_path / "run").exists()
-        assert command("config", "validate", tmp_path / "bad.yaml").error == error
+    assert not (tmp_path / "run").exists()
+    assert command("config", "validate", tmp_path / "bad.yaml").error == error
 
 
 RECIPES = {
@@ -467,6 +562,29 @@ def test_a_mistake_in_costs(command, scored, words, said):
     assert said in command("uplift", "target", scored, *words).error
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda frame: frame.head(0), "there is no customer in it"),
+        (lambda frame: frame.assign(uplift_mail=np.inf), "the uplift must be finite"),
+        (lambda frame: frame.assign(uplift_mail="much"), "'uplift_mail' must hold numbers, found 'much'"),
+    ],
+)
+def test_predictions_that_cannot_be_targeted(command, scored, tmp_path, change, said):
+    change(pd.read_parquet(scored)).to_csv(tmp_path / "changed.csv", index=False)
+    error = command("uplift", "target", tmp_path / "changed.csv", "--out", tmp_path / "plan.csv").error
+    assert error.startswith(f"error: {tmp_path / 'changed.csv'}: ")
+    assert said in error
+    assert not (tmp_path / "plan.csv").exists()
+
+
+def test_one_customer_is_targeted(command, scored, tmp_path):
+    pd.read_parquet(scored).head(1).assign(uplift_mail=3.0, uplift_call=1.0).to_csv(tmp_path / "one.csv", index=False)
+    words = ("--cost", "1", "--out", tmp_path / "plan.csv.gz", "--json")
+    assert command("uplift", "target", tmp_path / "one.csv", *words).json["treated"] == {"call": 0, "mail": 1}
+    assert pd.read_csv(tmp_path / "plan.csv.gz")["treat_with"].tolist() == ["mail"]
+
+
 def test_target_refuses_what_is_not_scored_or_a_plan_already(command, fitted, scored, tmp_path):
     folder, _ = fitted
     assert "no column uplift_ARM" in command("uplift", "target", folder / "new.csv").error
@@ -530,6 +648,10 @@ def test_help_explains_each_command_with_examples(command, verb):
     assert ended.code == 0
     assert f"recval uplift {verb}" in ended.out
     assert "Examples" in ended.out
+
+
+def test_help_shows_brackets_as_they_are_to_be_typed(command):
+    assert "grid.network=[tarnet]" in command("uplift", "study", "--help").out
 
 
 def test_a_recipe_of_uplift_is_told_by_its_customers(command, fitted, tmp_path):

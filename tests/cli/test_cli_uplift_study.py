@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -52,6 +53,8 @@ def test_tables_are_printed_and_the_folder_is_whole(finished):
     for title in ("made up, treatment 1", "shop, call", "shop, mail"):
         assert f"{title}: means over repeats" in ended.out
     assert re.search(r"the young +ridge ", ended.out)
+    assert ended.out.count("repeats above + below random rankings") == 2
+    assert re.search(r"the young +\d \+ \d of 2 +\d \+ \d of 2", ended.out)
     assert len(list((folder / "study").rglob("cells/*/*/*.json"))) == 2 * 4 * 2
     assert not list((folder / "study").rglob("*.tmp"))
     table = json.loads((folder / "study/study.json").read_text())
@@ -86,6 +89,18 @@ def test_two_workers_find_what_one_finds(command, finished, tmp_path):
     assert kept(tmp_path / "two") == kept(folder / "study")
 
 
+def test_what_is_missing_is_done_again_and_nothing_else(command, finished, tmp_path):
+    folder, _ = finished
+    shutil.copytree(folder / "study", tmp_path / "run")
+    (tmp_path / "run/study.json").unlink()
+    (tmp_path / "run/cells/shop/ziln/1.json").unlink()
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "run").rglob("cells/*/*/*")}
+    assert command("uplift", "study", folder / "tiny.yaml", "--workers", 1, "--out", tmp_path / "run").code == 0
+    assert kept(tmp_path / "run") == kept(folder / "study")
+    assert all(path.stat().st_mtime_ns == time for path, time in before.items())
+
+
+@pytest.mark.slow
 def test_killed_and_continued_equals_never_killed(command, finished, tmp_path):
     folder, _ = finished
     words = ["uplift", "study", str(folder / "tiny.yaml"), "--workers", "1", "--quiet", "--out", str(tmp_path / "run")]

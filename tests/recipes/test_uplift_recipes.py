@@ -18,9 +18,9 @@ from recval.recipes.uplift.evaluating import treated_at_random
 from recval.recipes.uplift.splits import CustomerSplit
 from recval.recipes.uplift.summary import summarise
 from recval.uplift.customers import Customers
-from recval.uplift.doubly_robust import doubly_robust
+from recval.uplift.effects.doubly_robust import doubly_robust
+from recval.uplift.effects.propensity import Logistic, Shares
 from recval.uplift.metrics import auuc, auuc_null_test, lift
-from recval.uplift.propensity import Logistic, Shares
 from recval.uplift.semi_synthetic import SemiSynthetic
 from recval.uplift.targeting import Budget
 

@@ -205,7 +205,9 @@ class TestMeasuring:
         score = np.random.default_rng(1).normal(size=(900, 2))
         found = measured(["qini", "euce"], score, customers, in_money=True, rankings=50)["call"]
         rows = customers.arm != 1
-        null = auuc_null_test(score[rows, 1], customers.arm[rows] > 0, customers.response[rows], metric="qini", draws=50)
+        null = auuc_null_test(
+            score[rows, 1], customers.arm[rows] > 0, customers.response[rows], metric="qini", draws=50
+        )
         assert found["qini"] == {
             "value": pytest.approx(null.value),
             "null_low": null.quantile(0.025),
@@ -248,7 +250,9 @@ class TestTables:
         reach = stats.t.ppf(0.975, 2) * error
         p_value = 2 * stats.t.sf(differences.mean() / error, 2)
         assert row["difference"] == pytest.approx(differences.mean())
-        assert (row["ci_low"], row["ci_high"]) == pytest.approx((differences.mean() - reach, differences.mean() + reach))
+        assert (row["ci_low"], row["ci_high"]) == pytest.approx(
+            (differences.mean() - reach, differences.mean() + reach)
+        )
         assert row["p_value"] == pytest.approx(p_value)
         p_values = sorted([p_value, self.row(table, method="random")["p_value"]])
         assert row["p_value_holm"] == pytest.approx(min(1, max(2 * p_values[0], p_values[p_values.index(p_value)])))
@@ -288,7 +292,7 @@ class TestTables:
 
     def test_seconds_are_of_the_fits_that_did_not_fail(self):
         whole = asked(customers={"c": MADE_UP}, repeats=2)
-        nothing = {"c": dict.fromkeys(whole.methods, [0.0, 0.0])}
+        nothing = {"c": {name: [0.0, 0.0] for name in whole.methods}}
         found = found_of(whole, nothing)
         found[Cell("c", "plain", 1)] = {"arms": {}, "failed": "too fast", "seconds": None, "processor_seconds": None}
         row = self.row(seconds_table(whole, found), method="plain")

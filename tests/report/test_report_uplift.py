@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from recval.report.formats import brief
 from recval.report.uplift import write_uplift
 from recval.report.uplift_figures import calibration_figure, gainers_figure, profit_figure, ranking_curve
 from recval.report.uplift_sentences import arm_sentences, beside_random, plan_sentences, split_sentences
@@ -102,7 +103,7 @@ def test_without_a_band_nothing_is_said_of_random_rankings():
 
 def test_an_effect_that_may_be_none_is_told_so():
     sure, *_ = arm_sentences("mail", ARM, "spend")
-    assert "+1.0000 a customer on average" in sure
+    assert "+1.00 a customer on average" in sure
     assert "not shown" not in sure
     unsure, *_ = arm_sentences("mail", changed(ARM, ["average_effect", "low"], -0.1), "spend")
     assert "not shown to differ from 0" in unsure
@@ -111,6 +112,56 @@ def test_an_effect_that_may_be_none_is_told_so():
 def test_the_size_counts_groups_within_the_error_of_measurement():
     *_, size = arm_sentences("mail", ARM, "spend")
     assert "in 1 of 2 groups" in size
+
+
+@pytest.mark.parametrize(("predicted", "said"), [(0.3, "too low"), (1.7, "too high"), (0.4, ""), (1.6, "")])
+def test_a_size_that_the_average_effect_contradicts_is_told_with_what_to_do(predicted, said):
+    *_, size = arm_sentences("mail", changed(ARM, ["predicted"], predicted), "spend")
+    assert ("model.calibration" in size) == bool(said)
+    assert said in size
+
+
+@pytest.mark.parametrize(("low", "high", "shown"), [(1.0, 4.0, False), (0.5, 1.0, False), (1.1, 4.0, True)])
+def test_that_the_highest_gain_more_is_said_where_their_interval_leaves_out_the_average(low, high, shown):
+    found = {**ARM, "top": {"share": 0.3, "value": 2.5, "low": low, "high": high}}
+    told = " ".join(arm_sentences("mail", found, "spend"))
+    assert ("choosing these gains more is not shown" not in told) == shown
+
+
+def test_a_plan_that_treats_nobody_earns_nothing_by_design():
+    earned = {"estimate": 0.0, "low": 0.0, "high": 0.0}
+    promised, why = plan_sentences({**PLAN, "treated": {"mail": 0}, "earned": earned})
+    assert "treats 0" in promised
+    assert "treats nobody" in why
+    assert "too few customers" not in why
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0, "0"),
+        (2.9342, "2.93"),
+        (-0.01236, "−0.0124"),
+        (0.4, "0.400"),
+        (99.96, "100"),
+        (1234567.8, "1,234,568"),
+        (1e-7, "1.00e−07"),
+        (None, "–"),
+        (float("nan"), "–"),
+    ],
+)
+def test_amounts_have_three_digits(value, text):
+    assert brief(value) == text
+
+
+def test_areas_divided_by_what_may_be_nothing_are_told(page):
+    assert "qini-undivided" not in page()
+    assert "qini-undivided" in page(changed(FOUND, ["arms", "mail", "average_effect", "low"], -0.1))
+
+
+def test_only_a_run_says_that_the_customers_were_held_out(page):
+    assert "101 customers that the model was not fitted to" in page(recipe_text="customers: {}")
+    assert "that the model was not fitted to" not in page()
 
 
 def test_a_top_without_customers_of_an_arm_is_passed_over():
@@ -122,7 +173,7 @@ def test_a_plan_that_may_earn_nothing_is_told_so():
     promised, measured = plan_sentences(PLAN)
     assert "treats 18 and spends 9.00 of a budget of 10.00" in promised
     assert "too few customers bought to tell" in measured
-    assert "not by chance" in list(plan_sentences(changed(PLAN, ["earned", "low"], 0.01)))[1]
+    assert "chance alone seldom brings" in list(plan_sentences(changed(PLAN, ["earned", "low"], 0.01)))[1]
     assert "budget" not in next(plan_sentences(changed(PLAN, ["budget"], None)))
 
 

@@ -142,3 +142,13 @@ def test_between_arms_is_the_mean_over_treatments():
         keep = arm < 2
         torch.testing.assert_close(between_arms(representation[keep], arm[keep], 2, name), expected)
     assert float(between_arms(representation, torch.ones(60, dtype=torch.int64), 3, "rbf")) == 0
+
+
+@pytest.mark.parametrize(("name", "distance"), [("rbf", rbf_mmd), ("wasserstein", wasserstein)])
+def test_a_sample_is_the_first_rows_of_each_arm(name, distance):
+    representation, arm = rows(60, 3, 18), torch.arange(60) % 3
+    parts = [distance(representation[arm == a][:7], representation[arm == 0][:7]) for a in (1, 2)]
+    torch.testing.assert_close(between_arms(representation, arm, 3, name, 7), sum(parts) / 2)
+    torch.testing.assert_close(
+        between_arms(representation, arm, 3, name, 20), between_arms(representation, arm, 3, name)
+    )

@@ -16,16 +16,15 @@ from recval.errors import ConfigError, DataError
 from recval.uplift.calibration import AnyCalibration, Isotonic, Level, Linear
 from recval.uplift.calibrator import Calibrator
 
-ALL = [
-    Level(),
-    Level(shrink=True),
-    Level(form="multiplicative"),
-    Linear(),
-    Isotonic(),
-    Isotonic(groups=None),
-    Isotonic(groups=3),
+EXACT = [
+    Level(shrink=False),
+    Level(form="multiplicative", shrink=False),
+    Linear(shrink=False),
+    Isotonic(shrink=False),
+    Isotonic(groups=None, shrink=False),
+    Isotonic(groups=3, shrink=False),
 ]
-EXACT = [each for each in ALL if not getattr(each, "shrink", False)]
+ALL = [*EXACT, Level(), Linear(), Isotonic()]
 
 
 def customers(rows, seed=0, noise=5.0):
@@ -75,8 +74,9 @@ def test_effects_that_are_all_equal_keep_the_ranking_too(calibration):
 
 def test_level_adds_one_number_or_multiplies_by_one():
     uplift, effects = np.array([1.0, 2.0, 6.0]), np.array([0.0, 9.0, 9.0])
-    assert Level().fit(uplift, effects)([0.0, 10.0]).tolist() == [3.0, 13.0]
-    assert Level(form="multiplicative").fit(uplift, effects)([0.0, 10.0]).tolist() == [0.0, 20.0]
+    assert Level(shrink=False).fit(uplift, effects)([0.0, 10.0]).tolist() == [3.0, 13.0]
+    multiplied = Level(form="multiplicative", shrink=False).fit(uplift, effects)
+    assert multiplied([0.0, 10.0]).tolist() == [0.0, 20.0]
 
 
 def test_a_shrunk_level_moves_by_the_positive_part_rule():
@@ -84,15 +84,38 @@ def test_a_shrunk_level_moves_by_the_positive_part_rule():
     gap = np.array([1.0, 2.0, 3.0, 6.0])
     error = gap.std(ddof=1) / 2
     expected = 3 * (1 - (error / 3) ** 2)
-    assert Level(shrink=True).fit(uplift, gap)(uplift) == pytest.approx(np.full(4, expected))
-    assert Level(shrink=True).fit(uplift, np.array([-5.0, 5.0, -5.0, 6.0]))(uplift).tolist() == [0.0] * 4
+    assert Level().fit(uplift, gap)(uplift) == pytest.approx(np.full(4, expected))
+    assert Level().fit(uplift, np.array([-5.0, 5.0, -5.0, 6.0]))(uplift).tolist() == [0.0] * 4
+    assert Level(form="multiplicative").fit(uplift + 2, gap + 2)(uplift + 2) == pytest.approx(np.full(4, 2 + expected))
+
+
+@pytest.mark.parametrize(("bias", "best"), [(0.0, 0.45), (0.5, 1.4), (1.0, 2.1), (3.0, 1.5), (10.0, 1.1)])
+def test_shrinking_costs_little_where_the_level_is_off_and_saves_much_where_it_is_right(bias, best):
+    """The squared error of the level, in squared standard errors of the mean effect; without shrinking it is 1."""
+    gaps = np.random.default_rng(0).normal(bias, 10, (2000, 100))
+    moves = np.array([Level().fit(np.zeros(100), gap)([0.0])[0] for gap in gaps])
+    assert np.mean((moves - bias) ** 2) < best
+
+
+@pytest.mark.parametrize("calibration", [Linear(shrink=False), Isotonic(groups=4, shrink=False)], ids=repr)
+def test_the_shape_is_that_of_unseen_rows_and_the_level_that_of_all(calibration):
+    truth, effects = customers(2000)
+    unseen = np.arange(2000) < 800
+    # On the rows of its training the model followed the noise.
+    predicted = np.where(unseen, 3 * truth, effects)
+    found = calibration.fit(predicted, effects, unseen)
+    alone = calibration.fit(predicted[unseen], effects[unseen])
+    assert found(predicted).mean() == pytest.approx(effects.mean())
+    assert np.ptp(found(predicted[unseen]) - alone(predicted[unseen])) < 1e-9
+    with pytest.raises(DataError, match="not trained on, and there is none"):
+        calibration.fit(predicted, effects, np.zeros(2000, bool))
 
 
 def test_linear_is_least_squares():
     truth, effects = customers(500)
     predicted = 10 * truth - 30
     slope, intercept = np.polyfit(predicted, effects, 1)
-    assert Linear().fit(predicted, effects)(predicted) == pytest.approx(slope * predicted + intercept)
+    assert Linear(shrink=False).fit(predicted, effects)(predicted) == pytest.approx(slope * predicted + intercept)
 
 
 def test_a_slope_that_does_not_rise_is_said_in_one_line():
@@ -109,7 +132,7 @@ def test_isotonic_is_the_exact_fit_with_a_least_slope(seed):
     generator = np.random.default_rng(seed)
     x = np.sort(generator.normal(size=12))
     effects = generator.normal(size=12) + x
-    (found,) = Isotonic(groups=None).fit(x, effects).maps
+    (found,) = Isotonic(groups=None, shrink=False).fit(x, effects).maps
     least = found.slope * np.diff(x)
     # Unknowns: the first value, and what each step rises above the least.
     rises = np.tril(np.ones((12, 12)))

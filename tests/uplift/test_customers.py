@@ -143,7 +143,8 @@ def test_an_arm_that_is_no_treatment_is_refused(known, arm):
         ),
         ([0, 1, 1, 0], {"response": [0, 1, 2, -np.inf]}, "the response, row 3: -inf is no finite number"),
         ([0, 1, 1, 0], {"response": [0, 0, 0, 0]}, "the response is 0 for every customer"),
-        ([0, 1, 1, 0], {"response": ["0", "a", "1", "2"]}, "the response must be numbers"),
+        ([0, 1, 1, 0], {"response": ["0,5", "1", "2", "0"]}, "numbers, such as 12.5, got text: '0,5' in row 0"),
+        ([0, 1, 1, 0], {"response": pd.date_range("2024", periods=4)}, "must be numbers, such as 12.5, got datetime64"),
         ([0, 1, 1, 0], {"response": [1, 2, 3]}, "must have as many rows, got 4, 4 and 3"),
         ([0, 1, 1, 0], {"features": np.zeros((4, 0))}, "the features have no column"),
         ([0, 1, 1, 0], {"features": np.zeros(4)}, "must be a table of rows and columns, got an array of shape (4,)"),
@@ -156,7 +157,7 @@ def test_bad_input_is_refused_in_one_line(treatment, keywords, said):
 
 @pytest.mark.parametrize("rows", [0, 1])
 def test_less_than_two_customers_are_refused(rows):
-    said = message_of(Customers.of, np.zeros((rows, 1)), np.zeros(rows), np.ones(rows))
+    said = message_of(Customers.of, np.zeros((rows, 1)), np.zeros(rows), np.zeros(rows))
     assert said == f"found {rows} customer(s); at least 2 are needed, one treated and one control"
 
 

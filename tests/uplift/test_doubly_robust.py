@@ -9,10 +9,10 @@ from sklearn.tree import DecisionTreeRegressor
 
 from recval.errors import ConfigError, DataError
 from recval.uplift.customers import Customers
-from recval.uplift.doubly_robust import Estimate, Scores, doubly_robust, scores_of
-from recval.uplift.outcomes import BoostedOutcome, MeanOutcome, RidgeOutcome
-from recval.uplift.overlap import overlap_of
-from recval.uplift.propensity import Logistic, Shares
+from recval.uplift.effects.doubly_robust import Estimate, Scores, doubly_robust, scores_of
+from recval.uplift.effects.outcomes import BoostedOutcome, MeanOutcome, RidgeOutcome
+from recval.uplift.effects.overlap import overlap_of
+from recval.uplift.effects.propensity import Logistic, Shares
 
 EFFECT = np.array([1.0, 0.5])
 

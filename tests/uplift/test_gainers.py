@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from recval.errors import ConfigError, DataError
-from recval.uplift.gainers import gainers
+from recval.uplift.targeting.gainers import gainers
 
 
 def customers(rows=1000, seed=0):

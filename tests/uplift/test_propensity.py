@@ -5,12 +5,15 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from scipy.stats import mannwhitneyu
+from sklearn.ensemble import HistGradientBoostingClassifier
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from recval.errors import ConfigError, DataError
-from recval.uplift.overlap import clipped, overlap_of
-from recval.uplift.propensity import Boosted, Logistic, Shares, estimate_propensity
-from recval.uplift.randomness import randomness
+from recval.uplift.effects.overlap import clipped, overlap_of
+from recval.uplift.effects.propensity import Boosted, Logistic, Shares, estimate_propensity
+from recval.uplift.effects.randomness import randomness
 
 
 def selected(rows, strength=1.0, seed=0):
@@ -161,3 +164,24 @@ def test_features_that_say_nothing_at_all_give_a_p_value_of_one():
 def test_one_arm_cannot_be_tested():
     with pytest.raises(DataError, match="one arm alone"):
         randomness(np.arange(6.0)[:, None], np.zeros(6, np.int64))
+
+
+def test_boosting_takes_as_many_threads_as_torch(monkeypatch):
+    features, arm = np.random.default_rng(0).normal(size=(300, 2)), np.arange(300) % 2
+    seen = []
+    fit = HistGradientBoostingClassifier.fit
+
+    def counted(self, *data):
+        seen.append(max(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "openmp"))
+        return fit(self, *data)
+
+    monkeypatch.setattr(HistGradientBoostingClassifier, "fit", counted)
+    before = torch.get_num_threads()
+    try:
+        with threadpool_limits(3, user_api="openmp"):
+            torch.set_num_threads(1)  # Both may share one pool.
+            estimate_propensity(features, arm, Boosted(trees=2), folds=2)
+            randomness(features, arm, models=[Boosted(trees=2)])
+    finally:
+        torch.set_num_threads(before)
+    assert seen == [1] * 4

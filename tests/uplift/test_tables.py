@@ -167,6 +167,7 @@ def test_nothing_written_is_an_error(tmp_path):
         ("a.csv", b"x,y\n1,2\n3\n", "xpected 2"),
         ("a.csv", b'x,y\n1,"2\n3,4\n', ""),
         ("a.csv", b"x,y\n\xff\xfe,2\n", "UTF-8"),
+        ("a.csv", b"x;y\n1;2,5\n", "the columns are separated by semicolons"),
         ("a.csv.gz", b"x,y\n1,2\n", "gzip"),
         ("a.parquet", b"x,y\n1,2\n", "is not a Parquet file"),
         ("a.csv", None, "there is no file"),

@@ -10,8 +10,8 @@ from scipy.sparse import coo_array
 
 from recval.declarations import validate
 from recval.errors import ConfigError, DataError
-from recval.uplift.doubly_robust import Scores
-from recval.uplift.overlap import overlap_of
+from recval.uplift.effects.doubly_robust import Scores
+from recval.uplift.effects.overlap import overlap_of
 from recval.uplift.targeting import Budget, measured_roi_curve, roi_curve, target
 
 

@@ -9,10 +9,10 @@ from recval.declarations import validate
 from recval.errors import ConfigError, DataError, ModelError
 from recval.rng import isolated
 from recval.uplift import MSE, ZILN, ListwiseUplift, ResponseRanking, TARNet, UpliftTraining
-from recval.uplift.batches import Rows, held_out_rows, interleaved
-from recval.uplift.fitting import train
 from recval.uplift.metrics import auuc, qini
-from recval.uplift.monitoring import held_out_result
+from recval.uplift.training.batches import Rows, held_out_rows, interleaved
+from recval.uplift.training.loop import train
+from recval.uplift.training.monitoring import held_out_result
 
 groups = st.lists(st.integers(0, 3), min_size=1, max_size=200).map(np.array)
 

@@ -11,7 +11,7 @@ from recval.declarations import Declaration, validate
 from recval.errors import ConfigError
 from recval.rng import isolated
 from recval.uplift import CFR, DESCN, EFIN, EUEN, MSE, ZILN, DragonNet, Hurdle, SLearner, TARNet, TLearner, Tweedie
-from recval.uplift.losses import linear_mmd
+from recval.uplift.losses import between_arms, linear_mmd
 from recval.uplift.networks import AnyNetwork
 
 HEADS = (MSE(), ZILN(), Hurdle(), Tweedie())
@@ -193,6 +193,16 @@ def test_cfr_adds_the_distance_of_the_arms():
     distance = sum(linear_mmd(each, control) for each in treated) / 2
     expected = module.likelihood(outputs, arm, response) + 0.7 * distance
     torch.testing.assert_close(module.loss(outputs, arm, response), expected)
+
+
+def test_cfr_looks_at_a_sample_where_the_distance_grows_with_its_square():
+    task = small_task(3, MSE())
+    numeric, codes, arm, response = small_batch(task)
+    for distance, sample in (("wasserstein", 3), ("rbf", 3), ("mmd", None)):
+        module = built(CFR(distance=distance, balance=0.7, sample=3), task)
+        outputs = module(numeric, codes)
+        expected = 0.7 * between_arms(outputs.representation, arm, 3, distance, sample)
+        torch.testing.assert_close(module.own_terms(outputs, arm, response), expected)
 
 
 @pytest.mark.parametrize("distance", ["mmd", "rbf", "wasserstein"])

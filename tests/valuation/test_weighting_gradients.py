@@ -207,7 +207,8 @@ def test_the_network_starts_with_equal_weights_and_learns_at_looks_only():
 def test_what_clean_validation_tells_finds_more_noise_than_losses_do():
     """A fifth of the training interactions is with the other group's items; validation is clean."""
     found = {}
-    for callback in (LossRanking(), InRun(interval=1, refresh=1, users=80), GradientMatching(interval=1, learning_rate=0.02)):
+    in_run = InRun(interval=1, refresh=1, users=80)
+    for callback in (LossRanking(), in_run, GradientMatching(interval=1, learning_rate=0.02)):
         split, noise = noisy_split()
         torch.manual_seed(0)
         fitted(callback, split)

@@ -5,15 +5,25 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+import pandas as pd
+from pydantic import BeforeValidator, Field
+from pydantic_core import PydanticCustomError
 
 from recval.declarations import Declaration, checked
 from recval.errors import DataError, unknown
 from recval.recipes.splits import Seed
 from recval.uplift.catalogue import customers_card, load
 from recval.uplift.customers import Customers
+from recval.uplift.features import held
 from recval.uplift.semi_synthetic import SemiSynthetic
 from recval.uplift.tables import read_frame
+
+
+def _no_truth_value(value: object) -> object:
+    """Refuse what YAML has made of a bare no or yes."""
+    if isinstance(value, bool):
+        raise PydanticCustomError("truth", "YAML reads a bare yes or no as true or false; write 'no', or 0 for false")
+    return value
 
 
 class _Source(Declaration):
@@ -80,14 +90,16 @@ class FileOfCustomers(_Source):
         response: the column of what they spent, or whether they responded.
         control: the name of those who were not treated, where it is not 0 or "control".
         features: the columns of what was known before; by default all others.
+        ignored: columns that are no features, such as ids.
     """
 
     kind: Literal["file"] = "file"
     path: Path
     treatment: str = "treatment"
     response: str = "response"
-    control: str | int | None = None
+    control: Annotated[str | int | None, BeforeValidator(_no_truth_value)] = None
     features: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    ignored: tuple[str, ...] = ()
 
     @property
     def columns(self) -> tuple[str, str]:
@@ -97,7 +109,7 @@ class FileOfCustomers(_Source):
     def _load(self) -> Customers:
         try:
             return Customers.from_frame(
-                read_frame(self.path),
+                self._frame(),
                 treatment=self.treatment,
                 response=self.response,
                 control=self.control,
@@ -105,6 +117,14 @@ class FileOfCustomers(_Source):
             )
         except DataError as error:
             raise DataError(error if str(self.path) in str(error) else f"{self.path}: {error}") from None
+
+    def _frame(self) -> pd.DataFrame:
+        """Return the file's columns but those that are ignored."""
+        frame = read_frame(self.path)
+        for name in self.ignored:
+            if name not in frame.columns:
+                raise DataError(unknown("column", name, frame.columns))
+        return frame.drop(columns=list(self.ignored))
 
 
 class MadeUpCustomers(_Source):
@@ -129,6 +149,21 @@ class MadeUpCustomers(_Source):
     def _load(self) -> Customers:
         features = None if self.features is None else load(self.features).features
         return self.generator.generate(features, self.seed)
+
+
+def like_ids(customers: Customers) -> list[str]:
+    """Return a line for each column of text from which nothing can be learnt: ids, or numbers that are written as text.
+
+    It is one that has another text for more than half of the customers.
+    """
+    half = len(customers) / 2
+    distinct = {name: column.nunique() for name, column in customers.features.items() if held(column) == "text"}
+    return [
+        f"the column {name!r} has {number:,} different texts among {len(customers):,} customers, as ids have, or "
+        "numbers with a decimal comma; nothing can be learnt from it: name it in customers.ignored, or make it numbers"
+        for name, number in distinct.items()
+        if number > half
+    ]
 
 
 AnyCustomers = Annotated[KnownCustomers | FileOfCustomers | MadeUpCustomers, Field(discriminator="kind")]

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import cast
 
 import numpy as np
@@ -18,9 +19,9 @@ from recval.recipes.uplift.evaluation import Evaluation
 from recval.recipes.uplift.findings import Findings, Found
 from recval.uplift.checks import Floats
 from recval.uplift.customers import Customers
-from recval.uplift.doubly_robust import Scores, doubly_robust
-from recval.uplift.propensity import Shares
-from recval.uplift.randomness import randomness
+from recval.uplift.effects.doubly_robust import Scores, doubly_robust
+from recval.uplift.effects.propensity import Shares
+from recval.uplift.effects.randomness import randomness
 from recval.uplift.targeting import Budget
 
 _LEVEL = 0.01
@@ -47,13 +48,12 @@ def evaluate(
         DataError: an arm has too few customers to estimate anything.
     """
     settings = settings or Evaluation()
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", UserWarning)
+    with warned() as lines:
         tested = Findings(uplift, customers, _scores(customers, settings), settings)
         arms = {name: tested.of_arm(place) for place, name in enumerate(customers.arms[1:])}
         told = None if plan is None else tested.of_plan(plan)
     found = {"customers": len(customers), "control": customers.arms[0], "arms": arms, "plan": told}
-    return cast(Found, _plain({**found, "warnings": _lines(caught)}))
+    return cast(Found, _plain({**found, "warnings": lines}))
 
 
 def treated_at_random(customers: Customers, settings: Evaluation) -> Found:
@@ -82,10 +82,15 @@ def treated_at_random(customers: Customers, settings: Evaluation) -> Found:
     }
 
 
-def _lines(caught: Sequence[warnings.WarningMessage]) -> list[str]:
-    """Return the warnings that recval gave, each once, a line each."""
-    lines = [" ".join(str(warning.message).split()) for warning in caught if warning.category is UserWarning]
-    return list(dict.fromkeys(lines))
+@contextmanager
+def warned() -> Iterator[list[str]]:
+    """Give a list that holds, once the block has ended, the warnings that recval gave in it, each once, a line each."""
+    lines: list[str] = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        yield lines
+    found = [" ".join(str(warning.message).split()) for warning in caught if warning.category is UserWarning]
+    lines += dict.fromkeys(found)
 
 
 def _scores(customers: Customers, settings: Evaluation) -> Scores:

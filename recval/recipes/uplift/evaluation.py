@@ -8,8 +8,8 @@ from pydantic import Field
 
 from recval.declarations import Declaration, checked, distinct
 from recval.recipes.splits import Seed
+from recval.uplift.effects.propensity import AnyPropensity
 from recval.uplift.metrics import check_metric
-from recval.uplift.propensity import AnyPropensity
 
 
 class Evaluation(Declaration):

@@ -11,8 +11,10 @@ from recval.errors import ConfigError, DataError
 from recval.recipes.uplift.evaluating import evaluate, treated_at_random
 from recval.recipes.uplift.evaluation import Evaluation
 from recval.recipes.uplift.findings import Found
+from recval.recipes.uplift.fitting import fingerprint
 from recval.recipes.uplift.predicting import open_model, predictions, uplift_table
 from recval.recipes.uplift.schema import UpliftRecipe
+from recval.store.files import read_json
 from recval.uplift.customers import Customers
 from recval.uplift.tables import read_frame
 
@@ -74,8 +76,19 @@ def evaluate_file(
     except DataError as error:
         raise DataError(f"{file}: {error}") from None
     found = evaluate(uplift_table(predicted), customers, settings, plan)
-    found["warnings"] += treated_at_random(customers, settings)["warnings"]
+    found["warnings"] += treated_at_random(customers, settings)["warnings"] + _known_to(model, customers)
     return Tested(found, response, tuple(differences))
+
+
+def _known_to(model: str | Path, customers: Customers) -> list[str]:
+    """Return a line to warn of customers that are those of the model's own run; none where they are others."""
+    path = Path(model) / "data.json"
+    if not path.is_file() or read_json(path) != fingerprint(customers):
+        return []
+    return [
+        f"these are the customers of the run {model}, so the model was fitted to most of them, and all figures flatter "
+        "it; those of the report of that run do not"
+    ]
 
 
 def recipe_of(model: str | Path) -> UpliftRecipe | None:

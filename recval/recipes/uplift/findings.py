@@ -12,8 +12,7 @@ import numpy.typing as npt
 from recval.recipes.uplift.evaluation import Evaluation
 from recval.uplift.checks import Floats
 from recval.uplift.customers import Customers
-from recval.uplift.doubly_robust import Estimate, Scores
-from recval.uplift.gainers import gainers
+from recval.uplift.effects.doubly_robust import Estimate, Scores
 from recval.uplift.metrics import (
     Curve,
     Interval,
@@ -26,15 +25,14 @@ from recval.uplift.metrics import (
     qini_curve,
     uplift_curve,
 )
-from recval.uplift.metrics.rank_metrics import LIFTS, RANK_METRICS
-from recval.uplift.metrics.toc import Weighting
+from recval.uplift.metrics.measuring import RATES, TRUTHS
+from recval.uplift.metrics.rank_metrics import is_rank_metric
 from recval.uplift.targeting import Budget, measured_roi_curve, roi_curve, target
+from recval.uplift.targeting.gainers import gainers
 
 Found = dict[str, Any]
 Ranked = tuple[Floats, npt.NDArray[np.bool_], Floats]
 _CURVES: Mapping[Literal["uplift", "qini"], Callable[..., Curve]] = {"uplift": uplift_curve, "qini": qini_curve}
-_RATES: Mapping[str, Weighting] = {"autoc": "autoc", "rate-qini": "qini"}
-_TRUTHS = ("spearman", "oracle-qini", "pehe", "mean-bias")
 _DECILE, _FEATURES = 0.1, 12
 
 
@@ -104,12 +102,12 @@ class Findings:
     def _metric(self, name: str, place: int, ranked: Ranked) -> Found:
         """Return a metric with its bootstrap interval, and what random rankings reach, as far as it has these."""
         settings, nothing = self.settings, {"null_low": None, "null_high": None, "p_value": None}
-        if name in _RATES:
+        if name in RATES:
             effect = self.scores.effects[:, place]
             found = bootstrap_rate(
                 self.uplift[:, place],
                 effect,
-                weighting=_RATES[name],
+                weighting=RATES[name],
                 resamples=settings.resamples,
                 rng=settings.seed,
             )
@@ -130,16 +128,11 @@ class Findings:
 
     def _truth(self, place: int) -> Found:
         assert self.customers.truth is not None
-        return self._measured(_TRUTHS, place) | {"sd": float(self.customers.truth[:, place].std())}
+        return self._measured(list(TRUTHS), place) | {"sd": float(self.customers.truth[:, place].std())}
 
     def _measured(self, names: Sequence[str], place: int) -> Found:
         found = measure(names, self.uplift, self.customers)
         return dict(zip(names, found.iloc[place].tolist(), strict=True))
-
-
-def is_rank_metric(name: str) -> bool:
-    """Return whether a metric is of a ranking alone, so that it has a band of random rankings."""
-    return name.partition("@")[0] in (*RANK_METRICS, *LIFTS)
 
 
 def _estimate(found: Estimate) -> Found:

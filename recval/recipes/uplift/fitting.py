@@ -17,6 +17,7 @@ from recval.declarations import read
 from recval.engine import Executor, Serial
 from recval.errors import DataError
 from recval.recipes.stages import Stage, silent
+from recval.recipes.uplift.customers import like_ids
 from recval.recipes.uplift.evaluating import treated_at_random
 from recval.recipes.uplift.folder import UpliftRun
 from recval.recipes.uplift.schema import UpliftRecipe
@@ -26,6 +27,7 @@ from recval.report.uplift import write_uplift
 from recval.store.environment import environment
 from recval.store.files import read_json, replacing, write_json
 from recval.uplift.customers import Customers
+from recval.uplift.features import FeatureEncoder
 
 
 def fit(
@@ -50,7 +52,8 @@ def fit(
     if not run.environment_path.exists():
         write_json(run.environment_path, environment())
     if not run.randomness_path.exists():
-        write_json(run.randomness_path, treated_at_random(customers, recipe.evaluation))
+        random = treated_at_random(customers, recipe.evaluation)
+        write_json(run.randomness_path, {**random, "warnings": [*like_ids(customers), *random["warnings"]]})
     trials = trials_of(recipe)
     left = [trial for trial in trials if not trial.is_done(run)]
     _run_trials(Experiment(recipe, customers, run), left, executor or Serial(threads=1), stage or silent)
@@ -89,6 +92,7 @@ def check(recipe: UpliftRecipe) -> Customers:
     """
     try:
         customers = recipe.customers.load()
+        FeatureEncoder.fit(customers.features)
     except DataError as error:
         raise DataError(f"customers: {error}") from None
     recipe.model.head.check(customers.response)

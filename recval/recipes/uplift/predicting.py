@@ -10,7 +10,6 @@ import numpy.typing as npt
 import pandas as pd
 
 from recval.errors import RunError
-from recval.uplift.fitted import uplift_of
 from recval.uplift.model import UpliftModel
 
 UPLIFT, EXPECTED, DEVIATION, BEST = "uplift_", "expected_", "sd_", "best_arm"
@@ -33,14 +32,12 @@ def predictions(model: UpliftModel, features: pd.DataFrame) -> pd.DataFrame:
         DataError: a feature is missing, or holds text where it held numbers in training.
     """
     treatments = model.arms_[1:]
-    responses, calibrator = model.predict_response(features), model.fitted_.calibrator
-    uplift = uplift_of(responses) if calibrator is None else calibrator(uplift_of(responses))
-    columns = {f"{EXPECTED}{arm}": responses[:, place] for place, arm in enumerate(model.arms_)}
-    columns |= {f"{UPLIFT}{arm}": uplift[:, place] for place, arm in enumerate(treatments)}
-    if len(model.fitted_.members) > 1:
-        deviation = np.reshape(model.predict_std(features), uplift.shape)
-        columns |= {f"{DEVIATION}{arm}": deviation[:, place] for place, arm in enumerate(treatments)}
-    best = np.where(uplift.max(axis=1) > 0, 1 + uplift.argmax(axis=1), 0)
+    found = model.predict_all(features)
+    columns = {f"{EXPECTED}{arm}": found.responses[:, place] for place, arm in enumerate(model.arms_)}
+    columns |= {f"{UPLIFT}{arm}": found.uplift[:, place] for place, arm in enumerate(treatments)}
+    if found.std is not None:
+        columns |= {f"{DEVIATION}{arm}": found.std[:, place] for place, arm in enumerate(treatments)}
+    best = np.where(found.uplift.max(axis=1) > 0, 1 + found.uplift.argmax(axis=1), 0)
     frame = pd.DataFrame({name: column.astype(np.float32) for name, column in columns.items()})
     return frame.assign(**{BEST: names_of(best, model.arms_)})
 

@@ -19,7 +19,7 @@ from recval.engine.executor import Report
 from recval.errors import ConfigError, DataError
 from recval.recipes.stages import Stage, silent
 from recval.recipes.uplift.predicting import BEST, open_model, predictions, refused_names, uplift_table
-from recval.uplift.differences import Differences
+from recval.uplift.features.differences import Differences
 from recval.uplift.model import UpliftModel
 from recval.uplift.tables import ROWS, Kinds, count_rows, read_chunks, writing
 
@@ -99,8 +99,9 @@ def check_file(model: str | Path, file: str | Path) -> tuple[str | None, list[st
     """
     fitted, file = open_model(model), Path(file)
     first = next(iter(read_chunks(file, _kinds(fitted, file))))
-    lines = fitted.fitted_.encoder.differences(first)
+    lines: list[str] = []
     try:
+        lines = fitted.fitted_.encoder.differences(first)
         predictions(fitted, first.head(1))
     except DataError as error:
         return f"{file}: {error}", lines
@@ -134,8 +135,8 @@ def _score_file(shared: _Scoring, task: tuple[Path, Path], report: Report) -> Sc
     with writing(destination) as write:
         for chunk in read_chunks(source, _kinds(model, source), shared.rows):
             kept = _kept(chunk, model, shared.keep, source)
-            differences.add(chunk)
             try:
+                differences.add(chunk)
                 predicted = predictions(model, chunk)
             except DataError as error:
                 raise DataError(f"{source}: {error}") from None

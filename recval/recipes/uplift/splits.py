@@ -12,8 +12,8 @@ from recval.declarations import Declaration
 from recval.errors import DataError
 from recval.recipes.splits import Seed
 from recval.rng import numpy_generator
-from recval.uplift.batches import held_out_rows
 from recval.uplift.customers import Customers
+from recval.uplift.training.batches import held_out_rows
 
 
 class CustomerSplit(Declaration):

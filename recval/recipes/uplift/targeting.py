@@ -10,6 +10,7 @@ import pandas as pd
 
 from recval.errors import ConfigError, DataError
 from recval.recipes.uplift.predicting import DEVIATION, EXPECTED, UPLIFT, names_of
+from recval.uplift.features import held
 from recval.uplift.tables import Kinds, read_chunks, writing
 from recval.uplift.targeting import Budget, Targeting, target
 
@@ -60,6 +61,11 @@ def plan_file(scored: str | Path, budget: Budget, out: str | Path | None = None)
     uplift, spread = ([f"{prefix}{name}" for name in treatments] for prefix in (UPLIFT, DEVIATION))
     known = [name for name in (*uplift, *spread) if name in columns]
     table = pd.concat([chunk[known] for chunk in read_chunks(scored, kinds)])
+    if table.empty:
+        raise DataError(f"{scored}: there is no customer in it")
+    for name in known:
+        if held(table[name]) not in ("numbers", "nothing"):
+            raise DataError(f"{scored}: the column {name!r} must hold numbers, found {table[name].dropna().iloc[0]!r}")
     deviations = table[spread].to_numpy(np.float64) if set(spread) <= set(columns) else None
     try:
         found = target(table[uplift].to_numpy(np.float64), budget, arms=arms, std=deviations)

@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 
 from recval.engine.executor import Report
-from recval.recipes.uplift.evaluating import evaluate
+from recval.recipes.uplift.evaluating import evaluate, warned
 from recval.recipes.uplift.folder import UpliftRun
 from recval.recipes.uplift.predicting import names_of, predictions, uplift_table
 from recval.recipes.uplift.schema import UpliftRecipe
@@ -71,12 +71,13 @@ def run_trial(experiment: Experiment, trial: UpliftTrial, report: Report) -> flo
     rest, test = recipe.split.hold_out(experiment.customers, trial.split)
     settings = {name: getattr(recipe.model, name) for name in UpliftSettings.model_fields}
     model = UpliftModel(**settings, rng=trial.seed)
-    model.fit_customers(rest, report=lambda fraction: report(_FITTING * fraction))
+    with warned() as lines:
+        model.fit_customers(rest, report=lambda fraction: report(_FITTING * fraction))
     predicted = predictions(model, test.features)
     found = evaluate(uplift_table(predicted), test, recipe.evaluation, recipe.targeting)
     model.save(folder / "model")
     write_table(folder / "scored.parquet", pa.Table.from_pandas(_scored(test, predicted), preserve_index=False))
-    write_json(trial.evaluation_path(experiment.run), found)
+    write_json(trial.evaluation_path(experiment.run), {**found, "warnings": [*lines, *found["warnings"]]})
     return round(time.perf_counter() - started, 3)
 
 

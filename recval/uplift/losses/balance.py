@@ -108,7 +108,9 @@ DISTANCES: Mapping[DistanceName, Callable[[Tensor, Tensor], Tensor]] = {
 }
 
 
-def between_arms(representation: Tensor, arm: Tensor, n_arms: int, distance: DistanceName) -> Tensor:
+def between_arms(
+    representation: Tensor, arm: Tensor, n_arms: int, distance: DistanceName, sample: int | None = None
+) -> Tensor:
     """Return the distance of each treated arm from the control, averaged over the treated arms.
 
     Args:
@@ -116,14 +118,16 @@ def between_arms(representation: Tensor, arm: Tensor, n_arms: int, distance: Dis
         arm: shape [B], 0 for the control.
         n_arms: arms, the control included.
         distance: which of `DISTANCES`.
+        sample: how many rows of each arm to look at, the first ones: of a batch, whose rows stand in random order, they
+            are drawn at random. None for all.
 
     Returns:
         A scalar. An arm without a row adds nothing.
     """
-    control = representation[arm == 0]
+    control = representation[arm == 0][:sample]
     total = representation.new_zeros(())
     for treatment in range(1, n_arms):
-        treated = representation[arm == treatment]
+        treated = representation[arm == treatment][:sample]
         if len(treated) and len(control):
             total = total + DISTANCES[distance](treated, control)
     return total / (n_arms - 1)

@@ -28,8 +28,9 @@ import numpy as np
 import numpy.typing as npt
 
 from recval.errors import ConfigError, DataError, unknown
+from recval.uplift.checks import Floats
 from recval.uplift.metrics.curves import Curve, qini_of, uplift_of
-from recval.uplift.metrics.ranking import BUCKETS, Floats, Ranking, Sums
+from recval.uplift.metrics.ranking import BUCKETS, Ranking, Sums
 
 Normalisation = Literal["causalml", "none", "scikit-uplift", "buckets"]
 

@@ -20,9 +20,10 @@ import numpy.typing as npt
 
 from recval.errors import ConfigError
 from recval.rng import RandomSource, numpy_generator, seed_of
+from recval.uplift.checks import Floats, Ints
 from recval.uplift.metrics.curves import effect_of, ranked_effects
 from recval.uplift.metrics.rank_metrics import rank_metric
-from recval.uplift.metrics.ranking import Floats, Ints, Ranking
+from recval.uplift.metrics.ranking import Ranking
 from recval.uplift.metrics.toc import Weighting, rate_of
 
 _CELLS_PER_CHUNK = 2**20

@@ -23,7 +23,8 @@ import numpy as np
 import numpy.typing as npt
 
 from recval.errors import DataError
-from recval.uplift.metrics.ranking import Floats, Ints, Ranking, Sums, down_to, finite, tie_ends
+from recval.uplift.checks import Floats, Ints
+from recval.uplift.metrics.ranking import Ranking, Sums, down_to, finite, tie_ends
 
 OneArm = Literal["rising", "zero"]
 """What a curve does before both arms were seen: the estimate rises linearly from 0 to the first one that can be made

@@ -22,7 +22,8 @@ import numpy as np
 import numpy.typing as npt
 
 from recval.errors import ConfigError, unknown
-from recval.uplift.metrics.ranking import Floats, Ranking, Sums
+from recval.uplift.checks import Floats
+from recval.uplift.metrics.ranking import Ranking, Sums
 
 Cut = Literal["rows", "buckets", "scikit-uplift", "by-arm"]
 _ROUNDING = 1e-9

@@ -18,25 +18,28 @@ import numpy.typing as npt
 import pandas as pd
 
 from recval.errors import ConfigError, DataError, unknown
+from recval.uplift.checks import Floats
 from recval.uplift.customers import Customers
 from recval.uplift.metrics import truth
 from recval.uplift.metrics.calibration import calibration_error
 from recval.uplift.metrics.rank_metrics import LIFTS, RANK_METRICS, rank_metric
-from recval.uplift.metrics.ranking import Floats, Ranking
+from recval.uplift.metrics.ranking import Ranking
 from recval.uplift.metrics.toc import Weighting, randomised_effects, rate
 
-_RATES: Mapping[str, Weighting] = {"autoc": "autoc", "rate-qini": "qini"}
-_TRUTHS: Mapping[str, Callable[[Floats, Floats], float]] = {
+RATES: Mapping[str, Weighting] = {"autoc": "autoc", "rate-qini": "qini"}
+"""The rank-weighted average treatment effects, by name."""
+TRUTHS: Mapping[str, Callable[[Floats, Floats], float]] = {
     "pehe": truth.pehe,
     "mean-bias": truth.mean_bias,
     "spearman": truth.spearman,
     "oracle-qini": truth.oracle_qini,
 }
+"""The metrics that need the truth, by name."""
 
 
 def metric_names() -> tuple[str, ...]:
     """Return every name that can be measured; any percentage may stand for the 30."""
-    return (*RANK_METRICS, *(f"{name}@30" for name in LIFTS), "euce", *_RATES, *_TRUTHS)
+    return (*RANK_METRICS, *(f"{name}@30" for name in LIFTS), "euce", *RATES, *TRUTHS)
 
 
 def check_metric(name: str) -> None:
@@ -90,14 +93,14 @@ def _measured(
     for name in names:
         if name == "euce":
             found.append(calibration_error(score, arm, response))
-        elif name in _RATES and effects is not None:
-            found.append(rate(scores[:, at], effects[:, at], weighting=_RATES[name]))
-        elif name in _RATES:
-            found.append(rate(score, _effects(customers, at, rows), weighting=_RATES[name]))
-        elif name in _TRUTHS:
+        elif name in RATES and effects is not None:
+            found.append(rate(scores[:, at], effects[:, at], weighting=RATES[name]))
+        elif name in RATES:
+            found.append(rate(score, _effects(customers, at, rows), weighting=RATES[name]))
+        elif name in TRUTHS:
             if customers.truth is None:
                 raise DataError(f"the metric {name!r} needs the true uplift, which only simulated customers have")
-            found.append(_TRUTHS[name](scores[:, at], customers.truth[:, at]))
+            found.append(TRUTHS[name](scores[:, at], customers.truth[:, at]))
         else:
             found.append(rank_metric(name)(ranking, sums))
     return found

@@ -19,9 +19,10 @@ import numpy.typing as npt
 
 from recval.errors import ConfigError, DataError, unknown
 from recval.rng import RandomSource, numpy_generator, seed_of
+from recval.uplift.checks import Bools, Floats, Ints
 from recval.uplift.metrics.curves import qini_of, uplift_of
 from recval.uplift.metrics.rank_metrics import rank_metric
-from recval.uplift.metrics.ranking import Bools, Floats, Ints, Ranking, Sums, as_arm, finite, sums_at
+from recval.uplift.metrics.ranking import Ranking, Sums, as_arm, finite, sums_at
 
 _CELLS_PER_CHUNK = 2**20
 _CURVES = {"uplift": uplift_of, "qini": qini_of}

@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from recval.errors import ConfigError, unknown
-from recval.uplift.metrics.ranking import BUCKETS, Floats, Ranking, Sums
+from recval.uplift.checks import Floats
+from recval.uplift.metrics.ranking import BUCKETS, Ranking, Sums
 
 Ties = Literal["tau-b", "argsort"]
 

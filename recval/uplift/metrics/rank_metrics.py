@@ -18,10 +18,11 @@ from dataclasses import dataclass
 import numpy.typing as npt
 
 from recval.errors import ConfigError, unknown
+from recval.uplift.checks import Floats, Ints
 from recval.uplift.metrics import areas
 from recval.uplift.metrics.lift import Cut, lift_of
 from recval.uplift.metrics.rank_correlation import kendall_argsort_of, kendall_of
-from recval.uplift.metrics.ranking import Floats, Ints, Ranking, Sums
+from recval.uplift.metrics.ranking import Ranking, Sums
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,11 @@ LIFTS: Mapping[str, Cut] = {
     "lift-by-arm": "by-arm",
 }
 """Where each of the metrics with a share in their name cuts."""
+
+
+def is_rank_metric(name: str) -> bool:
+    """Return whether a metric is of a ranking alone, so that random rankings and resamples have it at little cost."""
+    return name.partition("@")[0] in (*RANK_METRICS, *LIFTS)
 
 
 def rank_metric(name: str) -> RankMetric:

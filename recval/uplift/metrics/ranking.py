@@ -14,10 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from recval.errors import DataError
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
+from recval.uplift.checks import Bools, Floats, Ints
 
 BUCKETS = 100
 """Into how many quantile buckets a bucketed metric cuts the ranking."""

@@ -19,8 +19,9 @@ import numpy as np
 import numpy.typing as npt
 
 from recval.errors import ConfigError, DataError, unknown
+from recval.uplift.checks import Floats
 from recval.uplift.metrics.curves import Curve, effect_curve
-from recval.uplift.metrics.ranking import Floats, as_arm, finite
+from recval.uplift.metrics.ranking import as_arm, finite
 
 Weighting = Literal["autoc", "qini"]
 

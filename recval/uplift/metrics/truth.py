@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from recval.errors import DataError
+from recval.uplift.checks import Floats
 from recval.uplift.metrics.curves import effect_curve
-from recval.uplift.metrics.ranking import Floats, finite
+from recval.uplift.metrics.ranking import finite
 
 
 def pehe(uplift: npt.ArrayLike, truth: npt.ArrayLike) -> float:

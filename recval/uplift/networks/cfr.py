@@ -30,11 +30,14 @@ class CFR(Network):
         distance: between the means (`mmd`), with a Gaussian kernel (`rbf`), or Wasserstein's (`wasserstein`).
         balance: the weight of the distance. Even of arms that are alike two samples differ, so a large weight makes the
             representation small whatever the arms are: 1 ruins the ranking in batches of some hundred rows.
+        sample: how many rows of each arm `rbf` and `wasserstein` look at in a step, whose time and memory grow with the
+            square of it; `mmd` looks at all.
     """
 
     kind: Literal["cfr"] = "cfr"
     distance: DistanceName = "mmd"
     balance: float = Field(0.03, ge=0, allow_inf_nan=False)
+    sample: int = Field(256, ge=2)
 
     def build(self, task: Task) -> UpliftModule:
         """Return a new module."""
@@ -48,10 +51,12 @@ class CFRModule(TARNetModule):
         super().__init__(settings, task)
         self.distance: DistanceName = settings.distance
         self.balance = settings.balance
+        self.sample = None if settings.distance == "mmd" else settings.sample
 
     def own_terms(self, outputs: Outputs, arm: Tensor, response: Tensor, weight: Tensor | None = None) -> Tensor | None:
         """Return the weighted distance; None where its weight is 0."""
         if not self.balance:
             return None
         assert outputs.representation is not None
-        return self.balance * between_arms(outputs.representation, arm, outputs.parameters.shape[1], self.distance)
+        n_arms = outputs.parameters.shape[1]
+        return self.balance * between_arms(outputs.representation, arm, n_arms, self.distance, self.sample)

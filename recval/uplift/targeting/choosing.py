@@ -6,7 +6,7 @@ one customer's step of the best possible, and `Targeting.bound` says by how much
 
 Expected revenue is what the model predicts for the customers that it likes best, and so is too high where it errs
 (the winner's curse). What a policy earns is measured on held-out customers of an experiment:
-`recval.uplift.doubly_robust.Scores.gain`, `measured_roi_curve`.
+`recval.uplift.effects.doubly_robust.Scores.gain`, `measured_roi_curve`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from recval.errors import DataError
 from recval.uplift.checks import Floats, Ints, per_arm, same_shape
@@ -130,5 +130,5 @@ def _interval(revenue: float, std: npt.ArrayLike, arm: Ints, uplift: Floats) -> 
     same_shape("the standard deviations", spread, "the uplift", uplift.shape)
     if spread.min() < 0:
         raise DataError(f"standard deviations must be 0 or more, found {spread.min():.4g}")
-    reach = float(norm.ppf(0.975) * of_arm(with_control(spread), arm).sum())
+    reach = float(ndtri(0.975) * of_arm(with_control(spread), arm).sum())
     return revenue - reach, revenue + reach

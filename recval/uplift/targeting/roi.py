@@ -19,7 +19,7 @@ import pandas as pd
 from recval.errors import ConfigError
 from recval.rng import RandomSource, numpy_generator, seed_of
 from recval.uplift.checks import Floats, Ints, per_arm, same_shape
-from recval.uplift.doubly_robust import Scores
+from recval.uplift.effects.doubly_robust import Scores
 from recval.uplift.targeting.budget import Budget
 from recval.uplift.targeting.choosing import treatment_names
 from recval.uplift.targeting.frontier import Steps, of_arm, steps_of, with_control

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from recval.errors import ConfigError, unknown
-from recval.recipes.uplift.findings import is_rank_metric
 from recval.uplift.checks import Floats
 from recval.uplift.customers import Customers
 from recval.uplift.metrics import auuc_null_test, check_metric, measure, metric_names
+from recval.uplift.metrics.rank_metrics import is_rank_metric
 
 _RELATIVE = {"pehe/sd": "pehe", "mean-bias/sd": "mean-bias"}
 _NEED_TRUTH = ("spearman", "oracle-qini", "pehe", "mean-bias", *_RELATIVE)

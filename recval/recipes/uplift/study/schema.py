@@ -30,7 +30,8 @@ class UpliftStudy(Declaration):
     """Methods on the same customers, again and again.
 
     A repeat of made-up customers is a data set of its own: the seeds of the customers and of the functions that they
-    respond by are raised by one each time. A repeat of real customers is another random split of them. The seed of the
+    respond by are raised by one each time; where there are several, give them seeds and surfaces further apart than
+    that, so that they are independent. A repeat of real customers is another random split of them. The seed of the
     models changes with the repeat in both.
 
     Attributes:

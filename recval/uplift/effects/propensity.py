@@ -17,14 +17,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from pydantic import Field, PositiveFloat, PositiveInt
-from sklearn.dummy import DummyClassifier
-from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.linear_model import LogisticRegression
 
 from recval.declarations import Declaration
 from recval.rng import RandomSource, derive, seed_of
 from recval.uplift.checks import Floats, arm_codes
-from recval.uplift.cross_fitting import design_matrix, stratified_folds
+from recval.uplift.effects.cross_fitting import design_matrix, own_threads, stratified_folds
 
 
 class Propensity(Declaration, ABC):
@@ -42,6 +39,8 @@ class Shares(Propensity):
 
     def classifier(self, seed: int) -> Any:
         """Return a classifier that ignores the features."""
+        from sklearn.dummy import DummyClassifier
+
         return DummyClassifier(strategy="prior")
 
 
@@ -57,6 +56,8 @@ class Logistic(Propensity):
 
     def classifier(self, seed: int) -> Any:
         """Return scikit-learn's logistic regression."""
+        from sklearn.linear_model import LogisticRegression
+
         return LogisticRegression(C=self.strength, max_iter=1000)
 
 
@@ -74,6 +75,8 @@ class Boosted(Propensity):
 
     def classifier(self, seed: int) -> Any:
         """Return scikit-learn's histogram-based boosting."""
+        from sklearn.ensemble import HistGradientBoostingClassifier
+
         return HistGradientBoostingClassifier(
             max_iter=self.trees,
             learning_rate=self.learning_rate,
@@ -115,6 +118,7 @@ def estimate_propensity(
     codes = arm_codes("the arms", codes, len(matrix), int(codes.max(initial=0)) + 1)
     estimated = np.zeros((len(codes), codes.max() + 1))
     for fit, predict in stratified_folds(codes, folds, seed):
-        model = settings.classifier(seed).fit(matrix[fit], codes[fit])
-        estimated[np.ix_(predict, model.classes_)] = model.predict_proba(matrix[predict])
+        with own_threads():
+            model = settings.classifier(seed).fit(matrix[fit], codes[fit])
+            estimated[np.ix_(predict, model.classes_)] = model.predict_proba(matrix[predict])
     return estimated

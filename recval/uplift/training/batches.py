@@ -11,8 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from recval.uplift.checks import Floats, Ints
 
 
 @dataclass(frozen=True)

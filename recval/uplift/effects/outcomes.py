@@ -15,15 +15,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from pydantic import Field, PositiveFloat, PositiveInt
-from sklearn.base import clone
-from sklearn.dummy import DummyRegressor
-from sklearn.ensemble import HistGradientBoostingRegressor
-from sklearn.linear_model import Ridge
 
 from recval.declarations import Declaration
 from recval.rng import RandomSource, derive, seed_of
 from recval.uplift.checks import Floats, Ints
-from recval.uplift.cross_fitting import design_matrix, stratified_folds
+from recval.uplift.effects.cross_fitting import design_matrix, own_threads, stratified_folds
 
 
 class Outcome(Declaration, ABC):
@@ -41,6 +37,8 @@ class MeanOutcome(Outcome):
 
     def regressor(self, seed: int) -> Any:
         """Return a regressor that ignores the features."""
+        from sklearn.dummy import DummyRegressor
+
         return DummyRegressor()
 
 
@@ -56,6 +54,8 @@ class RidgeOutcome(Outcome):
 
     def regressor(self, seed: int) -> Any:
         """Return scikit-learn's ridge regression."""
+        from sklearn.linear_model import Ridge
+
         return Ridge(alpha=self.penalty)
 
 
@@ -73,6 +73,8 @@ class BoostedOutcome(Outcome):
 
     def regressor(self, seed: int) -> Any:
         """Return scikit-learn's histogram-based boosting."""
+        from sklearn.ensemble import HistGradientBoostingRegressor
+
         return HistGradientBoostingRegressor(
             max_iter=self.trees,
             learning_rate=self.learning_rate,
@@ -111,11 +113,14 @@ def estimate_outcomes(
         ConfigError: there are fewer than two folds.
         DataError: the features cannot be encoded, or an arm has fewer rows than there are folds.
     """
+    from sklearn.base import clone
+
     matrix, seed = design_matrix(features), seed_of(rng)
     regressor = model.regressor(seed) if isinstance(model, Outcome) else model
     expected = np.zeros((len(arm), arm.max() + 1))
     for fit, predict in stratified_folds(arm, folds, seed):
         for code in range(expected.shape[1]):
             rows = fit[arm[fit] == code]
-            expected[predict, code] = clone(regressor).fit(matrix[rows], response[rows]).predict(matrix[predict])
+            with own_threads():
+                expected[predict, code] = clone(regressor).fit(matrix[rows], response[rows]).predict(matrix[predict])
     return expected

@@ -9,12 +9,12 @@ Reference: Chernozhukov et al., "Double/debiased machine learning for treatment 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from sklearn.model_selection import StratifiedKFold
-from sklearn.preprocessing import OneHotEncoder
+from threadpoolctl import threadpool_limits
 
 from recval.errors import ConfigError, DataError
 from recval.rng import derive
@@ -36,6 +36,8 @@ def design_matrix(features: pd.DataFrame | npt.ArrayLike) -> npt.NDArray[np.floa
     Raises:
         DataError: the features cannot be encoded.
     """
+    from sklearn.preprocessing import OneHotEncoder
+
     encoded = FeatureEncoder.fit(features).encode(features)
     if not encoded.codes.shape[1]:
         return encoded.numeric
@@ -50,6 +52,8 @@ def stratified_folds(arm: Ints, folds: int, seed: int) -> Iterator[Fold]:
         ConfigError: there are fewer than two folds.
         DataError: an arm has fewer rows than there are folds.
     """
+    from sklearn.model_selection import StratifiedKFold
+
     if folds < 2:
         raise ConfigError(f"cross-fitting needs folds of 2 or more. Got {folds} instead")
     codes, rows = np.unique(arm, return_counts=True)
@@ -60,3 +64,15 @@ def stratified_folds(arm: Ints, folds: int, seed: int) -> Iterator[Fold]:
         )
     state = derive(seed, "folds") % 2**32
     yield from StratifiedKFold(folds, shuffle=True, random_state=state).split(np.zeros(len(arm)), arm)
+
+
+@contextmanager
+def own_threads() -> Iterator[None]:
+    """Let scikit-learn compute with as many threads as torch does, which is what an executor sets in its workers.
+
+    On its own it takes all cores, in each of several processes.
+    """
+    import torch
+
+    with threadpool_limits(torch.get_num_threads(), user_api="openmp"):
+        yield

@@ -20,13 +20,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.stats import mannwhitneyu
 
 from recval.errors import DataError
 from recval.rng import RandomSource, numpy_generator, seed_of
 from recval.uplift.checks import arm_codes
-from recval.uplift.cross_fitting import design_matrix, stratified_folds
-from recval.uplift.propensity import Boosted, Logistic, Propensity
+from recval.uplift.effects.cross_fitting import design_matrix, own_threads, stratified_folds
+from recval.uplift.effects.propensity import Boosted, Logistic, Propensity
 
 _HALVES = 2
 
@@ -82,7 +81,8 @@ def randomness(
     found = np.zeros((len(models), _HALVES, len(others), 2))
     for half, (fit, held_out) in enumerate(stratified_folds(codes, _HALVES, seed)):
         for number, settings in enumerate(models):
-            chances = settings.classifier(seed).fit(matrix[fit], codes[fit]).predict_proba(matrix[held_out])
+            with own_threads():
+                chances = settings.classifier(seed).fit(matrix[fit], codes[fit]).predict_proba(matrix[held_out])
             for place, code in enumerate(others):
                 found[number, half, place] = _told_apart(
                     chances[:, np.searchsorted(arms, code)], codes[held_out] == code
@@ -92,6 +92,8 @@ def randomness(
 
 def _told_apart(score: npt.NDArray[np.float64], is_arm: npt.NDArray[np.bool_]) -> tuple[float, float]:
     """Return the AUC and the p-value of one arm's scores against the others'."""
+    from scipy.stats import mannwhitneyu
+
     test = mannwhitneyu(score[is_arm], score[~is_arm], alternative="greater", method="asymptotic")
     return test.statistic / (is_arm.sum() * (~is_arm).sum()), np.nan_to_num(test.pvalue, nan=1.0)
 

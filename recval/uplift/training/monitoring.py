@@ -7,11 +7,14 @@ from typing import Literal
 import numpy as np
 import torch
 
-from recval.uplift.batches import Rows
 from recval.uplift.metrics import auuc, qini
-from recval.uplift.networks.base import UpliftModule
+from recval.uplift.networks.base import Outputs, UpliftModule
+from recval.uplift.training.batches import Rows
 
 Monitor = Literal["likelihood", "auuc", "qini"]
+
+CHUNK = 2**16
+"""Rows that are looked at at once, so that memory does not grow with the rows held out."""
 
 
 def held_out_result(module: UpliftModule, rows: Rows, monitor: Monitor) -> float:
@@ -24,7 +27,8 @@ def held_out_result(module: UpliftModule, rows: Rows, monitor: Monitor) -> float
     """
     module.eval()
     with torch.inference_mode():
-        outputs = module(rows.numeric, rows.codes)
+        chunks = zip(rows.numeric.split(CHUNK), rows.codes.split(CHUNK), strict=True)
+        outputs = Outputs(torch.cat([module(numeric, codes).parameters for numeric, codes in chunks]))
         if monitor == "likelihood":
             return float(module.likelihood(outputs, rows.arm, rows.response, rows.weight))
         means = module.means(outputs).cpu().numpy()

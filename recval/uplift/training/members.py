@@ -12,11 +12,11 @@ from torch import Tensor
 
 from recval.engine.executor import Report
 from recval.rng import derive, isolated, numpy_generator
-from recval.uplift.batches import Rows, held_out_rows
 from recval.uplift.features import Encoded
-from recval.uplift.fitting import History, train
 from recval.uplift.networks import Outputs, Task, UpliftModule
 from recval.uplift.settings import UpliftSettings
+from recval.uplift.training.batches import Rows, held_out_rows
+from recval.uplift.training.loop import History, train
 
 CHUNK = 4096
 """Rows that are scored at once: their layers fit into a core's cache."""
@@ -28,7 +28,7 @@ class Member:
 
     Attributes:
         module: the network, in evaluation mode.
-        history: one entry an epoch, see `recval.uplift.fitting.train`.
+        history: one entry an epoch, see `recval.uplift.training.loop.train`.
     """
 
     module: UpliftModule
@@ -81,17 +81,19 @@ def expected_responses(members: Sequence[Member], encoded: Encoded) -> NDArray[n
     return np.stack([_in_chunks(each.module, encoded, each.module.means).double().numpy() for each in members])
 
 
-def held_out_responses(members: Sequence[Member], held_out: NDArray[np.bool_], encoded: Encoded) -> NDArray[np.float64]:
-    """Return what is expected of rows by the networks that held them out, shape [n, A + 1]; NaN where none did.
+def cross_fitted_responses(
+    members: Sequence[Member], held_out: NDArray[np.bool_], encoded: Encoded
+) -> NDArray[np.float64]:
+    """Return what is expected of rows by the networks that held them out, or by all where none did, [n, A + 1].
 
     Args:
         members: the networks.
         held_out: which rows each held out, shape [members, n].
         encoded: all rows.
     """
-    expected = np.where(held_out[:, :, None], expected_responses(members, encoded), 0.0)
-    with np.errstate(invalid="ignore"):
-        return expected.sum(axis=0) / held_out.sum(axis=0)[:, None]
+    asked = held_out | ~held_out.any(axis=0)
+    expected = np.where(asked[:, :, None], expected_responses(members, encoded), 0.0)
+    return expected.sum(axis=0) / asked.sum(axis=0)[:, None]
 
 
 @torch.inference_mode()

@@ -21,9 +21,9 @@ from recval.engine.executor import Report
 from recval.errors import ModelError
 from recval.rng import isolated, numpy_generator, torch_generator
 from recval.training.settings import check_device
-from recval.uplift.batches import Rows
-from recval.uplift.monitoring import Monitor, held_out_result
 from recval.uplift.networks.base import UpliftModule
+from recval.uplift.training.batches import Rows
+from recval.uplift.training.monitoring import Monitor, held_out_result
 
 History = list[dict[str, float]]
 

@@ -26,20 +26,7 @@ from pydantic import Field
 
 from recval.declarations import Declaration, validate
 from recval.errors import DataError
-
-_HELD = {
-    "string": "text",
-    "mixed": "text",
-    "mixed-integer": "text",
-    "categorical": "text",
-    "integer": "numbers",
-    "floating": "numbers",
-    "mixed-integer-float": "numbers",
-    "decimal": "numbers",
-    "boolean": "numbers",
-    "empty": "nothing",
-}
-"""What a column holds, by the names that pandas gives to types of values; every other one is refused."""
+from recval.uplift.features.columns import codes_of, distinct_of, feature_frame, held, numbers_of
 
 
 @dataclass(frozen=True)
@@ -167,7 +154,7 @@ class FeatureEncoder(Declaration):
     def encode(self, features: pd.DataFrame | npt.ArrayLike) -> Encoded:
         """Encode rows; columns are found by their names, and others are ignored.
 
-        What differs from training without being an error is said by `recval.uplift.differences`.
+        What differs from training without being an error is said by `recval.uplift.features.differences`.
 
         Args:
             features: as in `fit`.
@@ -195,8 +182,8 @@ class FeatureEncoder(Declaration):
         return Encoded(numeric, codes)
 
     def differences(self, features: pd.DataFrame | npt.ArrayLike) -> list[str]:
-        """Return a line for each difference to the training rows; see `recval.uplift.differences`."""
-        from recval.uplift.differences import Differences
+        """Return a line for each difference to the training rows; see `recval.uplift.features.differences`."""
+        from recval.uplift.features.differences import Differences
 
         found = Differences(self)
         found.add(features)
@@ -207,80 +194,6 @@ class FeatureEncoder(Declaration):
         return tuple(column for column in self.numbers if column.with_missing)
 
 
-def feature_frame(features: pd.DataFrame | npt.ArrayLike) -> pd.DataFrame:
-    """Return features as a DataFrame whose columns have names of text; those of an array are x0, x1, ….
-
-    Raises:
-        DataError: it is no table, it has no column, or two columns have one name.
-    """
-    if isinstance(features, pd.DataFrame):
-        frame = features
-        if not all(isinstance(name, str) for name in frame.columns):
-            frame = frame.set_axis([str(name) for name in frame.columns], axis=1)
-    else:
-        array = np.asarray(features)
-        if array.ndim != 2:
-            raise DataError(f"the features must be a table of rows and columns, got an array of shape {array.shape}")
-        frame = pd.DataFrame(array, columns=[f"x{place}" for place in range(array.shape[1])])
-    if not frame.shape[1]:
-        raise DataError("the features have no column; at least one is needed")
-    if not frame.columns.is_unique:
-        twice = frame.columns[frame.columns.duplicated()][0]
-        raise DataError(f"the features have two columns named {twice!r}; rename one of them")
-    return frame
-
-
-def held(column: pd.Series) -> str:
-    """Return what a column holds: "numbers", "text", "nothing", or in pandas' words what cannot be encoded."""
-    kind = pd.api.types.infer_dtype(column, skipna=True)
-    return _HELD.get(kind, kind)
-
-
-def numbers_of(column: pd.Series) -> npt.NDArray[np.float64]:
-    """Return the numbers in a column, NaN where one is missing.
-
-    Raises:
-        DataError: it holds something else.
-    """
-    if isinstance(column.dtype, np.dtype) and column.dtype.kind in "fiub":
-        return column.to_numpy(np.float64)
-    content = held(column)
-    if content not in ("numbers", "nothing"):
-        example = repr(column.dropna().iloc[0])
-        raise DataError(f"the column {column.name!r} holds {content} ({example}); it held numbers in training")
-    return column.astype(object).where(column.notna(), np.nan).to_numpy(np.float64)
-
-
-def codes_of(column: pd.Series, categories: tuple[str, ...]) -> npt.NDArray[np.int64]:
-    """Return 1 + the place of each value among sorted `categories`, 0 where it is none of them or missing.
-
-    Raises:
-        DataError: the column holds values that are no categories, such as lists.
-    """
-    places, distinct = _distinct(column)
-    code = {category: place for place, category in enumerate(categories, start=1)}
-    table = np.array([0, *(code.get(text, 0) for text in distinct)], np.int64)
-    return table[places + 1]
-
-
-def _distinct(column: pd.Series) -> tuple[npt.NDArray[np.integer], list[str]]:
-    """Return the place of each value among the distinct ones (-1: missing), and the text of those."""
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        return column.cat.codes.to_numpy(np.int64), [_text(value) for value in column.cat.categories]
-    try:
-        places, distinct = pd.factorize(column)
-    except TypeError:
-        example = repr(column.dropna().iloc[0])
-        raise DataError(f"the column {column.name!r} holds {example}, which is neither number nor text") from None
-    return places, [_text(value) for value in distinct]
-
-
-def _text(value: object) -> str:
-    if isinstance(value, float | np.floating) and float(value).is_integer():
-        return str(int(value))
-    return str(value)
-
-
 def _fitted(name: str, column: pd.Series) -> NumberColumn | CategoryColumn | None:
     """Return how a column of training rows is encoded; None where all of it is missing."""
     missing = int(column.isna().sum())
@@ -288,11 +201,14 @@ def _fitted(name: str, column: pd.Series) -> NumberColumn | CategoryColumn | Non
         return None
     content = held(column)
     if content == "text":
-        places, distinct = _distinct(column)
+        places, distinct = distinct_of(column)
         seen = {distinct[place] for place in np.unique(places) if place >= 0}
         return CategoryColumn(name=name, categories=tuple(sorted(seen)), with_missing=missing > 0)
     if content != "numbers":
-        raise DataError(f"the column {name!r} holds {content}, which is neither number nor text; turn it into numbers")
+        raise DataError(
+            f"the column {name!r} holds {content}, which is neither number nor text; turn it into numbers, such as "
+            "days since then, or leave it out"
+        )
     values = numbers_of(column)
     present = values[~np.isnan(values)]
     if np.isinf(present).any():

@@ -10,7 +10,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from recval.errors import DataError
-from recval.uplift.features import CategoryColumn, FeatureEncoder, NumberColumn, codes_of, feature_frame, numbers_of
+from recval.uplift.features.columns import codes_of, feature_frame, numbers_of
+from recval.uplift.features.encoder import CategoryColumn, FeatureEncoder, NumberColumn
 
 _EXAMPLES = 3
 

@@ -25,14 +25,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from recval.errors import DataError
 from recval.rng import RandomSource, seed_of
 from recval.uplift.checks import Floats, arm_codes, per_arm, same_shape
-from recval.uplift.outcomes import Outcome, RidgeOutcome, estimate_outcomes
-from recval.uplift.overlap import BOUNDS, Overlap, clipped, overlap_of
-from recval.uplift.propensity import Logistic, Propensity, estimate_propensity
+from recval.uplift.effects.outcomes import Outcome, RidgeOutcome, estimate_outcomes
+from recval.uplift.effects.overlap import BOUNDS, Overlap, clipped, overlap_of
+from recval.uplift.effects.propensity import Logistic, Propensity, estimate_propensity
 
 if TYPE_CHECKING:
     from recval.uplift.customers import Customers
@@ -52,7 +52,7 @@ class Estimate:
 
     def interval(self, confidence: float = 0.95) -> tuple[float, float]:
         """Return the normal interval that holds the truth with this confidence."""
-        reach = norm.ppf(0.5 + confidence / 2) * self.standard_error
+        reach = ndtri(0.5 + confidence / 2) * self.standard_error
         return float(self.mean - reach), float(self.mean + reach)
 
 
