@@ -2,8 +2,8 @@
 
 Trains BPR on ml-100k with first-order in-run values (a look at every second step, a new gradient of the reward every
 50 steps) in every second epoch, and compares the processor time of these epochs with that of the plain ones beside
-them. The details add other settings and LightGCN, and how well the values of a small problem agree with the truth: trained again
-without each interaction.
+them. The details add other settings and LightGCN, and how well the values of a small problem agree with the truth:
+trained again without each interaction.
 """
 
 from __future__ import annotations
