@@ -11,9 +11,9 @@ So the values of a step's samples sum to the change of the reward, as expanded, 
 training gives another weight is valued by the move that it would make without. The value of an interaction is the mean
 over the looked-at steps that it took part in: the sum over those steps is the value times their number.
 
-How to choose: order 1 with an `interval` of 2 and a `refresh` of many steps costs a tenth to a fifth of a plain training
-with BPR. Steps are small, so that order 2 seldom changes the ranking. Order 2 tells samples of a batch apart that do the
-same: they share what the batch does too much.
+How to choose: order 1 with an `interval` of 2 and a `refresh` of many steps costs a tenth to a fifth of a plain
+training with BPR. Steps are small, so that order 2 seldom changes the ranking. Order 2 tells samples of a batch apart
+that do the same: they share what the batch does too much.
 Do not use it where the reward has no gradient (`DVR` with a metric), or where a value is to hold for other runs than
 this one: these are values of the steps that this run took.
 
