@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -36,6 +38,18 @@ def test_the_loop_of_ones_own():
     exec(EXAMPLES[2], names)
     assert parameter.detach().norm() < 1.2, "it started at 1.73"
     assert names["weights"].mean().item() == pytest.approx(1, abs=1e-5)
+
+
+def test_whom_to_treat():
+    rng = np.random.default_rng(0)
+    columns = {"age": rng.normal(50, 10, 600), "region": rng.choice(["north", "south"], 600), "visits": range(600)}
+    past = pd.DataFrame({**columns, "mailed": rng.integers(0, 2, 600), "revenue": 9 * rng.exponential(size=600)})
+    names = {"past": past, "customers": past[:200]}
+    exec(EXAMPLES[3], names)
+    plan = names["plan"]
+    assert len(plan.arm) == 200
+    assert plan.spent == pytest.approx(0.5 * plan.arm.sum())
+    assert plan.interval[0] <= plan.revenue <= plan.interval[1]
 
 
 @pytest.mark.slow

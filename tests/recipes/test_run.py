@@ -266,7 +266,8 @@ def test_a_damaged_run_is_told(tmp_path):
     (tmp_path / "recipe.yaml").write_text("a: [")
     (tmp_path / "metrics.json").write_text("{}")
     with pytest.raises(ConfigError, match="not valid YAML"):
-        Run.open(tmp_path).recipe()
+        Run.open(tmp_path)
+    (tmp_path / "recipe.yaml").write_text("data: ml-100k")
     with pytest.raises(RunError, match="is damaged"):
         Run.open(tmp_path).metrics()
 
