@@ -42,7 +42,7 @@ def predictions(model: UpliftModel, features: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(**{BEST: names_of(best, model.arms_)})
 
 
-def names_of(arm: npt.NDArray[np.int64], arms: Sequence[str]) -> pd.Categorical[str]:
+def names_of(arm: npt.NDArray[np.int64], arms: Sequence[str]) -> pd.Categorical:
     """Return the names of arms that are given by their places."""
     return pd.Categorical.from_codes(arm.tolist(), pd.Index(arms))
 
