@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -48,10 +49,21 @@ def start(folder, out, workers):
     return subprocess.Popen(command, cwd=folder, env=environment, start_new_session=True, stdout=subprocess.DEVNULL)
 
 
-def contents(run: Path) -> dict[str, bytes]:
-    """Return the bytes of all that a run found; its log and the record of its environment tell of the way there."""
-    told = {"log.jsonl", "environment.json"}
-    return {
+TIMED = {"seconds", "relative"}
+
+
+def contents(run: Path) -> dict[str, object]:
+    """Return the bytes of all that a run found, and its valuations without the seconds that they took.
+
+    The log, the record of the environment, and the report, which shows these seconds, tell of the way there.
+    """
+    told = {"log.jsonl", "environment.json", "report.html", "valuation.json"}
+    valuation = json.loads((run / "valuation.json").read_text())
+    methods = {
+        name: {key: value for key, value in found.items() if key not in TIMED}
+        for name, found in valuation.pop("methods").items()
+    }
+    return {"valuation": (valuation, methods)} | {
         str(path.relative_to(run)): path.read_bytes()
         for path in sorted(run.rglob("*"))
         if path.is_file() and path.name not in told and not path.name.endswith(".tmp")
